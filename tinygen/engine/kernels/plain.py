@@ -1,0 +1,214 @@
+"""Every kernel in NumPy alone: the readable version, and the oracle.
+
+Images are [n, h, w, c], filters [kh, kw, c_in, c_out]. All functions take
+float32 or float64 arrays and return new C-contiguous ones of the same dtype,
+except the two updates, which write in place.
+"""
+import numpy as np
+
+from .sizes import check_equal, check_pair, output_size
+
+
+# --- convolution -----------------------------------------------------------
+
+def padded(x, pad):
+    """x with `pad` rows and columns of zeros on all four sides."""
+    n, h, w, c = x.shape
+    out = np.zeros((n, h + 2 * pad, w + 2 * pad, c), x.dtype)
+    out[:, pad:pad + h, pad:pad + w] = x
+    return out
+
+
+def seen_by(xp, u, v, stride, ho, wo):
+    """The pixels that filter tap (u, v) meets: xp[:, i*stride+u, j*stride+v].
+
+    A view of shape [n, ho, wo, c], so that writing to it writes to xp.
+    """
+    return xp[:, u:u + stride * (ho - 1) + 1:stride,
+              v:v + stride * (wo - 1) + 1:stride]
+
+
+def conv2d(x, w, stride, pad):
+    """y[n,i,j,o] = sum_uvc x[n, i*stride+u-pad, j*stride+v-pad, c] w[u,v,c,o].
+
+    x is [n, h, w, c], w is [kh, kw, c, o]; x counts as zero outside.
+    """
+    check_pair(("x", "w"), x, w)
+    check_equal("the filter's number of input channels", w.shape[2],
+                x.shape[3])
+    kh, kw, _, o = w.shape
+    ho, wo = output_size(x.shape[1:3], (kh, kw), stride, pad)
+    xp = padded(x, pad)
+    y = np.zeros((x.shape[0], ho, wo, o), x.dtype)
+    for u in range(kh):
+        for v in range(kw):
+            y += np.tensordot(seen_by(xp, u, v, stride, ho, wo), w[u, v], 1)
+    return y
+
+
+def conv_transpose2d(g, w, hw, stride, pad):
+    """The adjoint of conv2d in x: <conv2d(x, w), g> = <x, result>.
+
+    x[n, i*stride+u-pad, j*stride+v-pad, c] += sum_o g[n,i,j,o] w[u,v,c,o].
+    g is [n, ho, wo, o], the result [n, *hw, c]; hw is needed because, with
+    stride > 1, images of several sizes have the same output size.
+    """
+    check_pair(("g", "w"), g, w)
+    check_equal("the filter's number of output channels", w.shape[3],
+                g.shape[3])
+    kh, kw, c, _ = w.shape
+    n, ho, wo, _ = g.shape
+    check_equal("the size of g", (ho, wo),
+                output_size(hw, (kh, kw), stride, pad))
+    xp = np.zeros((n, hw[0] + 2 * pad, hw[1] + 2 * pad, c), g.dtype)
+    for u in range(kh):
+        for v in range(kw):
+            seen = seen_by(xp, u, v, stride, ho, wo)
+            seen += np.tensordot(g, w[u, v].T, 1)
+    return np.ascontiguousarray(xp[:, pad:pad + hw[0], pad:pad + hw[1]])
+
+
+def conv2d_filter_grad(x, g, hw, stride, pad):
+    """The adjoint of conv2d in w: <conv2d(x, w), g> = <w, result>.
+
+    dw[u,v,c,o] = sum_nij x[n, i*stride+u-pad, j*stride+v-pad, c] g[n,i,j,o];
+    hw is the filter's (kh, kw).
+    """
+    check_pair(("x", "g"), x, g)
+    ho, wo = output_size(x.shape[1:3], hw, stride, pad)
+    check_equal("the shape of g without channels", g.shape[:3],
+                (x.shape[0], ho, wo))
+    xp = padded(x, pad)
+    dw = np.empty((*hw, x.shape[3], g.shape[3]), x.dtype)
+    for u in range(hw[0]):
+        for v in range(hw[1]):
+            seen = seen_by(xp, u, v, stride, ho, wo)
+            dw[u, v] = np.tensordot(seen, g, ([0, 1, 2], [0, 1, 2]))
+    return dw
+
+
+# --- upsampling and pooling ------------------------------------------------
+
+def upsample2d(x):
+    """y[n,i,j,c] = x[n, i//2, j//2, c]: nearest neighbour, twice the size."""
+    return x.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def upsample2d_adjoint(g):
+    """x[n,i,j,c] = the sum of g over the 2x2 block that upsample2d wrote."""
+    return (g[:, 0::2, 0::2] + g[:, 0::2, 1::2]
+            + g[:, 1::2, 0::2] + g[:, 1::2, 1::2])
+
+
+def avg_pool2d(x, size, stride):
+    """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c]; 0 <= u,v < size."""
+    n, h, w, c = x.shape
+    ho, wo = output_size((h, w), (size, size), stride)
+    y = np.zeros((n, ho, wo, c), x.dtype)
+    for u in range(size):
+        for v in range(size):
+            y += seen_by(x, u, v, stride, ho, wo)
+    return y / size**2
+
+
+def avg_pool2d_adjoint(g, hw, size, stride):
+    """x[n, i*stride+u, j*stride+v, c] += g[n,i,j,c] / size**2; [n, *hw, c]."""
+    n, ho, wo, c = g.shape
+    check_equal("the size of g", (ho, wo),
+                output_size(hw, (size, size), stride))
+    x = np.zeros((n, *hw, c), g.dtype)
+    for u in range(size):
+        for v in range(size):
+            seen = seen_by(x, u, v, stride, ho, wo)
+            seen += g / size**2
+    return x
+
+
+def max_pool2d_argmax(x, size, stride):
+    """Where each window has its maximum: h*W + w, int64, [n, ho, wo, c].
+
+    Of equal values the first in row-major order wins; NaN counts as largest.
+    """
+    n, h, w, c = x.shape
+    ho, wo = output_size((h, w), (size, size), stride)
+    windows = np.stack([seen_by(x, u, v, stride, ho, wo)
+                        for u in range(size) for v in range(size)])
+    u, v = np.divmod(windows.argmax(axis=0), size)
+    i = np.arange(ho)[:, None, None] * stride
+    j = np.arange(wo)[:, None] * stride
+    return (i + u) * w + j + v
+
+
+def gather_hw(x, index):
+    """y[n,i,j,c] = x[n, h, w, c], with index[n,i,j,c] = h*W + w."""
+    n, h, w, c = x.shape
+    flat = np.take_along_axis(x.reshape(n, h * w, c),
+                              index.reshape(n, -1, c), axis=1)
+    return flat.reshape(index.shape)
+
+
+def scatter_hw(g, index, hw):
+    """The adjoint of gather_hw: x[n, h, w, c] += g[n,i,j,c]; [n, *hw, c]."""
+    n, c = g.shape[0], g.shape[3]
+    x = np.zeros((n, hw[0] * hw[1], c), g.dtype)
+    np.add.at(x, (np.arange(n)[:, None, None], index.reshape(n, -1, c),
+                  np.arange(c)), g.reshape(n, -1, c))
+    return x.reshape(n, *hw, c)
+
+
+# --- normalisation and activation ------------------------------------------
+
+def normalize(x, axes, eps):
+    """y = (x - mean) * rstd, rstd = 1 / sqrt(variance + eps); y, mean, rstd.
+
+    Mean and variance (over n, not n - 1) are taken over `axes`; mean and
+    rstd keep these axes with length 1, so that they broadcast against x.
+    """
+    mean = x.mean(axis=axes, keepdims=True)
+    centred = x - mean
+    variance = np.square(centred).mean(axis=axes, keepdims=True)
+    rstd = 1 / np.sqrt(variance + eps)
+    return centred * rstd, mean, rstd
+
+
+def normalize_grad(g, y, rstd, axes):
+    """dx = rstd * (g - mean(g) - y mean(g y)), the means over `axes`."""
+    mean_g = g.mean(axis=axes, keepdims=True)
+    mean_gy = (g * y).mean(axis=axes, keepdims=True)
+    return rstd * (g - mean_g - y * mean_gy)
+
+
+def leaky_relu(x, slope):
+    """y = x where x > 0, slope * x elsewhere; slope 0 is the ReLU."""
+    if slope == 0:  # 0 * (-inf) would be NaN
+        return np.maximum(x, 0)
+    return np.where(x > 0, x, slope * x)
+
+
+def leaky_relu_grad(g, x, slope):
+    """dx = g where x > 0, slope * g elsewhere."""
+    return np.where(x > 0, g, slope * g)
+
+
+# --- updates of parameters, in place ---------------------------------------
+
+def adam_update(p, g, m, v, lr, beta1, beta2, eps, t, weight_decay):
+    """One step of Adam, t = 1, 2, ...; writes p, m and v.
+
+    m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
+    p = (1 - lr weight_decay) p
+        - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+    """
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * np.square(g)
+    p *= 1 - lr * weight_decay
+    p -= (lr / (1 - beta1**t)) * m / (np.sqrt(v / (1 - beta2**t)) + eps)
+
+
+def sgd_update(p, g, m, lr, momentum):
+    """m = momentum m + g, p = p - lr m; writes p and m."""
+    m *= momentum
+    m += g
+    p -= lr * m
