@@ -1,0 +1,82 @@
+# Every target sets up .venv by itself: `make book` and `make test` are all a
+# reader needs. PYTHON=... chooses the Python that .venv is made from.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+TESTS := tests --ignore=tests/exercises --ignore=tests/benchmarks
+
+.PHONY: help venv book test test-long test-lowest lint exercises check \
+	chapters benchmark clean
+
+help:
+	@echo "make book         render the book into book/html; OPEN=1 opens it,"
+	@echo "                  STRICT=1 fails on any warning"
+	@echo "make exercises    copy the exercise notebooks to answers/"
+	@echo "make check        check the answers"
+	@echo "make test         the tests, up to 3 minutes once compiled"
+	@echo "make test-long    the thorough tests, up to an hour"
+	@echo "make chapters     run the chapters again and store the outputs;"
+	@echo "                  CHECK=1 compares instead, FAST=1 only runs them,"
+	@echo "                  NAMES='04_1_gan ...' picks some"
+	@echo "make benchmark    the engine beside PyTorch"
+	@echo "make lint         the style, notebooks included"
+	@echo "make test-lowest  the tests on the oldest NumPy, Numba, Matplotlib"
+	@echo "make clean        remove .venv and what builds leave behind"
+
+venv: $(READY)
+
+$(READY): requirements.txt book/requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No python3 found: install Python 3.11."; \
+		exit 1; }
+	@test -x $(PY) || "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info \
+		< (3, 11) and "tinygen needs Python 3.11 or newer; this is " \
+		+ sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'
+	@echo "Setting up $(VENV): once, a few minutes."
+	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check \
+		-r requirements.txt
+	@touch $@
+
+$(READY_DEV): $(READY)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+book: $(READY)
+	@$(PY) book/build.py $(if $(STRICT),--strict) $(if $(OPEN),--open)
+
+test: $(READY)
+	$(PY) -m pytest $(TESTS)
+
+test-long: $(READY)
+	$(PY) -m pytest $(TESTS) -m long
+
+# The oldest versions that pyproject.toml admits, in an environment apart
+test-lowest:
+	"$(PYTHON)" -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet \
+		-c tests/lowest.txt -r requirements.txt
+	.venv-lowest/bin/python -m pytest $(TESTS)
+
+lint: $(READY_DEV)
+	$(PY) -m ruff check .
+
+exercises: $(READY)
+	@$(PY) -m tinygen.exercises copy
+
+# pytest's exit code 5: no test was collected, so nothing is wrong
+check: $(READY)
+	@$(PY) -m pytest tests/exercises || test $$? -eq 5
+
+chapters: $(READY)
+	$(if $(FAST),TINYGEN_FAST=1) $(PY) book/chapters.py \
+		$(if $(CHECK),check,execute) $(NAMES)
+
+benchmark: $(READY)
+	$(PY) -m pytest tests/benchmarks -s
+
+clean:
+	rm -rf $(VENV) .venv-lowest book/_build tinygen.egg-info .pytest_cache
+	find tinygen tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,52 @@
+"""What all tests share: a quiet Matplotlib, and `require`."""
+
+import importlib
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The repository's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def require():
+    """require(name): a module, or for "data" the folder TINYGEN_DATA.
+
+    What is absent skips the test, and the reason names it. What is listed
+    in TINYGEN_REQUIRE ("torch,data") fails the test instead: where it
+    should be there, a skip would hide that it is not.
+
+        def test_like_torch(require):
+            torch = require("torch")
+    """
+    return _require
+
+
+def _require(name):
+    if name == "data":
+        folder = os.environ.get("TINYGEN_DATA")
+        if folder and Path(folder).is_dir():
+            return Path(folder)
+        return _absent(name, "TINYGEN_DATA names no folder of data")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+    except ImportError as error:
+        return _absent(name, f"{name} is not installed ({error})")
+
+
+def _absent(name, reason):
+    if name in os.environ.get("TINYGEN_REQUIRE", "").split(","):
+        pytest.fail(f"{reason}, and TINYGEN_REQUIRE asks for it")
+    pytest.skip(reason)
