@@ -1,0 +1,309 @@
+"""What the chapters show: the library's own source, images, curves, graphs.
+
+    import tinygen.show as show
+
+listing(tg.conv2d) prints the library's text, never a copy of it. The other
+functions return a Matplotlib Figure: as the last expression of a cell it
+is displayed, elsewhere save it with figure.savefig("name.png").
+"""
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe and Ito's colours, told apart by readers who do not see red or
+# green; the lines differ in style too, for printing in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+           "#000000")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), "-")
+STYLE = {
+    "figure.dpi": 150, "savefig.dpi": 150, "font.size": 9,
+    "axes.titlesize": 9, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.color": "#e5e5e5",
+    "axes.axisbelow": True, "lines.linewidth": 1.4, "legend.frameon": False,
+    "axes.prop_cycle": (matplotlib.cycler(color=COLOURS)
+                        + matplotlib.cycler(linestyle=LINES)),
+    "image.interpolation": "nearest", "figure.constrained_layout.use": True,
+}
+PAGE = 7.0              # width of the page's text, in inches
+
+
+# ---- source -------------------------------------------------------------
+
+class Listing:
+    """Source text of tinygen: `.names`, `.text`, and how to display it."""
+
+    def __init__(self, names, blocks, rules):
+        self.names, self.blocks, self.rules = names, blocks, rules
+
+    @property
+    def text(self):
+        return "\n\n".join(f"# {file}\n{code}" for file, code in self.blocks)
+
+    @property
+    def markdown(self):
+        return "\n\n".join(f"`{file}`\n\n````python\n{code}\n````"
+                           for file, code in self.blocks)
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        # The metadata let a test list the same objects again and compare
+        data = {"text/plain": self.text, "text/markdown": self.markdown}
+        return data, {"listing": {"names": self.names, "rules": self.rules}}
+
+
+def listing(*objects, rules=True):
+    """The library's own source of functions, classes, methods or ops.
+
+    An op is shown with its gradient rules, unless rules=False. Objects
+    from one file make one block, under the file's name. In a notebook the
+    result is highlighted, in a terminal it is plain text.
+    Errors: TypeError for what has no source in tinygen.
+    """
+    names, blocks = [], []
+    for thing in objects:
+        name, file, code = _source(thing, rules)
+        names.append(name)
+        if blocks and blocks[-1][0] == file:
+            blocks[-1] = (file, blocks[-1][1] + "\n\n" + code)
+        else:
+            blocks.append((file, code))
+    return Listing(names, blocks, rules)
+
+
+def _source(thing, rules):
+    """(dotted name, file, source text) of one object."""
+    function = getattr(thing, "forward", None)      # an op
+    is_op = function is not None and hasattr(thing, "rules")
+    function = function if is_op else thing
+    function = getattr(function, "py_func", function)       # Numba's
+    function = inspect.unwrap(getattr(function, "fget", function))
+    module = getattr(function, "__module__", "") or ""
+    path = getattr(function, "__qualname__", "")
+    if module.split(".")[0] != "tinygen" or not path or "<" in path:
+        raise TypeError(
+            "listing() shows functions, classes, methods and ops of tinygen; "
+            f"{path or thing!r} is not defined there")
+    file = Path(sys.modules[module].__file__)
+    text = file.read_text(encoding="utf-8")
+    code = _segment(text, path, rules and is_op)
+    home = Path(__file__).parent.parent
+    return f"{module}.{path}", file.relative_to(home).as_posix(), code
+
+
+def _segment(text, path, rules):
+    """The definition at `path` ("GAN.step") in `text`, dedented, then the
+    assignments to its .rules, with the comments above them."""
+    lines, tree = text.splitlines(), ast.parse(text)
+    node = tree
+    for part in path.split("."):
+        node = next(n for n in node.body if getattr(n, "name", None) == part)
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    code = textwrap.dedent("\n".join(lines[first - 1:node.end_lineno]))
+    for n in tree.body if rules else ():
+        targets = n.targets if isinstance(n, ast.Assign) else ()
+        if f"{path}.rules" in [ast.unparse(t) for t in targets]:
+            first = n.lineno - 1
+            while lines[first - 1].startswith("#"):
+                first -= 1
+            code += "\n\n" + "\n".join(lines[first:n.end_lineno])
+    return code
+
+
+# ---- images -------------------------------------------------------------
+
+def _figure(function):
+    """Run in the book's style; close the figure, so that a notebook shows
+    it once, as the value of its cell."""
+    @functools.wraps(function)
+    def styled(*arguments, **options):
+        with plt.rc_context(STYLE):
+            figure = function(*arguments, **options)
+            figure.canvas.draw()
+            plt.close(figure)
+            return figure
+    return styled
+
+
+def style():
+    """The book's look for figures of your own: `with show.style(): ...`"""
+    return plt.rc_context(STYLE)
+
+
+def to_rgb(images):
+    """uint8 [n,h,w,3] from N H W C images, uint8 or float in [-1, 1]."""
+    images = np.asarray(getattr(images, "data", images)) \
+        if not isinstance(images, np.ndarray) else images
+    if images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise ValueError("images must be N H W C with 1 or 3 channels; got "
+                         f"shape {images.shape}")
+    if images.dtype != np.uint8:
+        low, high = float(images.min()), float(images.max())
+        if not (low >= -1.001 and high <= 1.001):
+            raise ValueError("images must lie in [-1, 1] (or be uint8); "
+                             f"these go from {low:.3g} to {high:.3g}")
+        images = np.clip(np.rint((images + 1) * 127.5), 0, 255)
+    return np.broadcast_to(images, (*images.shape[:3], 3)).astype(np.uint8)
+
+
+@_figure
+def grid(images, columns=None, titles=None, rows=None, scale=1.0):
+    """Images side by side.
+
+    images   N H W C, uint8 or float in [-1, 1]; or a list of such arrays,
+             each of which makes a row
+    columns  images in a row; by default 10, or fewer if there are fewer
+    titles   one for each column, or one for each image
+    rows     labels of the rows
+    scale    1 gives an image 0.7 inch, as far as the page is wide enough
+    """
+    if isinstance(images, (list, tuple)):
+        if len({len(row) for row in images}) != 1:
+            raise ValueError("rows of different lengths: "
+                             f"{[len(row) for row in images]}")
+        columns = len(images[0])
+        images = np.concatenate([to_rgb(row) for row in images])
+    images = to_rgb(images)
+    n, h, w = images.shape[:3]
+    columns = columns or min(n, 10)
+    down = -(-n // columns)
+    cell = min(0.7 * scale, PAGE / columns)         # inches
+    pixel = w / cell                                # image pixels an inch
+    each = titles is not None and len(titles) > columns
+    gap_x, gap_y = max(1, w // 14), max(1, h // 14)
+    gap_y += int(0.17 * pixel) if each else 0
+    sheet = np.full((down * (h + gap_y) - gap_y,
+                     columns * (w + gap_x) - gap_x, 3), 255, np.uint8)
+    for k, image in enumerate(images):
+        i, j = k // columns * (h + gap_y), k % columns * (w + gap_x)
+        sheet[i:i + h, j:j + w] = image
+    figure, axes = plt.subplots(
+        figsize=(sheet.shape[1] / pixel, sheet.shape[0] / pixel))
+    axes.imshow(sheet)
+    axes.spines[:].set_visible(False)
+    axes.grid(False)
+    axes.set_xticks([]), axes.set_yticks([])
+    for k, title in enumerate(titles or ()):
+        axes.text(k % columns * (w + gap_x) + w / 2,
+                  k // columns * (h + gap_y) - 0.04 * pixel, str(title),
+                  ha="center", va="bottom", fontsize=8)
+    for k, label in enumerate(rows or ()):
+        axes.text(-0.08 * pixel, k * (h + gap_y) + h / 2, str(label),
+                  ha="right", va="center")
+    return figure
+
+
+# ---- curves -------------------------------------------------------------
+
+@_figure
+def curves(history, names=None, smooth=1, labels=None, ylabels=None,
+           height=2.2):
+    """Training curves over the steps.
+
+    history  a mapping from name to numbers (that of fit() has "step" too)
+    names    what to draw: a list of names, or a list of such lists, one
+             for each panel side by side; by default everything
+    smooth   average over so many neighbours; the raw curve stays, pale
+    labels   names for the legend, a dict; ylabels: one for each panel
+    """
+    steps = history["step"] if "step" in history else None
+    names = names or [name for name in history if name != "step"]
+    panels = [names] if isinstance(names[0], str) else names
+    figure, axes = plt.subplots(1, len(panels), squeeze=False,
+                                figsize=(PAGE, height))
+    for k, (panel, ax) in enumerate(zip(panels, axes[0], strict=True)):
+        for name in panel:
+            y = np.asarray(history[name], float)
+            x = np.arange(1, len(y) + 1) if steps is None else steps
+            line, = ax.plot(x, _smooth(y, smooth),
+                            label=(labels or {}).get(name, name), zorder=3)
+            if smooth > 1:
+                ax.plot(x, y, "-", color=line.get_color(), alpha=0.25,
+                        linewidth=0.6)
+        ax.set_xlabel("step")
+        ax.set_ylabel(ylabels[k] if ylabels else "")
+        ax.legend()
+    return figure
+
+
+def _smooth(y, width):
+    """Mean of the `width` nearest values; fewer at the two ends."""
+    width = min(width, len(y))
+    if width <= 1:
+        return y
+    ones = np.ones(width)
+    return np.convolve(y, ones, "same") / np.convolve(
+        np.ones_like(y), ones, "same")
+
+
+# ---- graphs -------------------------------------------------------------
+
+@_figure
+def graph(y, names=None, height=None):
+    """The recipe of a Tensor, drawn: leaves at the left, y at the right.
+
+    names  a dict from serial to what to write: {x.serial: "x"}; other
+           leaves show their name, their number, or their shape
+    """
+    nodes, stack = {}, [y]
+    while stack:
+        node = stack.pop()
+        if node.serial not in nodes:
+            nodes[node.serial] = node
+            stack.extend(node.inputs)
+    place = _places(nodes)
+    wide = 1 + max(column for column, _ in place.values())
+    tall = 1 + max(abs(row) for _, row in place.values())
+    figure, ax = plt.subplots(
+        figsize=(min(PAGE, 1.2 * wide), height or 0.45 + 0.75 * tall))
+    ax.set_axis_off()
+    ax.set_xlim(-0.5, wide - 0.5)
+    ax.set_ylim(-tall / 2, tall / 2)
+    for serial, node in nodes.items():
+        for t in node.inputs:
+            ax.annotate("", place[serial], place[t.serial], arrowprops={
+                "arrowstyle": "-|>", "color": "#888888", "shrinkA": 14,
+                "shrinkB": 14})
+        ax.text(*place[serial], _caption(node, names or {}), ha="center",
+                va="center", fontsize=8, bbox={
+                    "boxstyle": "round,pad=0.35", "edgecolor": COLOURS[0],
+                    "facecolor": "#dcecf7" if node.op else "#ffffff"})
+    return figure
+
+
+def _places(nodes):
+    """serial -> (column, row): a node stands right of all its inputs, and
+    each column is centred."""
+    column, ordered = {}, sorted(nodes)
+    for serial in ordered:
+        inputs = nodes[serial].inputs
+        column[serial] = 1 + max([column[t.serial] for t in inputs],
+                                 default=-1)
+    for serial in reversed(ordered):        # leaves move next to their use
+        users = [s for s in ordered
+                 if any(t.serial == serial for t in nodes[s].inputs)]
+        if users and not nodes[serial].inputs:
+            column[serial] = min(column[s] for s in users) - 1
+    members = {}
+    for serial in ordered:
+        members.setdefault(column[serial], []).append(serial)
+    return {s: (c, (len(group) - 1) / 2 - k)
+            for c, group in members.items() for k, s in enumerate(group)}
+
+
+def _caption(node, names):
+    if node.serial in names:
+        return names[node.serial]
+    if node.op:
+        return node.op.name
+    return node.name or (f"{node.item():.4g}" if node.size == 1
+                         else "x".join(map(str, node.shape)))
