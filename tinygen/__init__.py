@@ -1,0 +1,107 @@
+"""tinygen: image generation, from NumPy up.
+
+import tinygen as tg. The names below are the public ones, in the order in
+which the book meets them.
+"""
+
+import importlib
+
+from tinygen.engine.autograd import Tensor, grad, no_grad, op
+from tinygen.engine.convolution import (
+    avg_pool2d,
+    conv2d,
+    conv2d_filter_grad,
+    conv_transpose2d,
+    max_pool2d,
+    upsample2d,
+    upsample_conv2d,
+)
+
+from tinygen.engine.layers import (
+    Activation,
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Embedding,
+    Flatten,
+    InstanceNorm,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    Pool,
+    ReflectPad,
+    ReLU,
+    Reshape,
+    Residual,
+    Sequential,
+    Sigmoid,
+    SpectralNorm,
+    Tanh,
+    Upsample2d,
+    UpsampleConv2d,
+    load_state,
+    parameters,
+    state,
+)
+from tinygen.engine.norms import normalize
+from tinygen.engine.ops import (
+    abs,
+    broadcast_to,
+    concatenate,
+    cos,
+    exp,
+    leaky_relu,
+    log,
+    log_softmax,
+    logsumexp,
+    matmul,
+    max,
+    maximum,
+    mean,
+    minimum,
+    pad,
+    reflect_pad,
+    relu,
+    reshape,
+    sigmoid,
+    sin,
+    softmax,
+    softplus,
+    sqrt,
+    stack,
+    sum,
+    sum_to,
+    tanh,
+    transpose,
+    where,
+)
+from tinygen.engine.optim import SGD, Adam, AdamW, MovingAverage, linear_decay
+
+__version__ = "0.1.0"
+
+# Loaded when first asked for, so that `import tinygen` stays quick.
+_LAZY = {
+    "losses": "tinygen.engine.losses", "data": "tinygen.data",
+    "models": "tinygen.models", "checking": "tinygen.checking",
+    "checkpoint": "tinygen.checkpoint", "show": "tinygen.show",
+    "training": "tinygen.training", "exercises": "tinygen.exercises",
+    "check_grads": "tinygen.checking:check_grads",
+    "check_adjoint": "tinygen.checking:check_adjoint",
+    "fit": "tinygen.training:fit", "summary": "tinygen.summary:summary",
+    "check": "tinygen.exercises:check",
+    "warmup": "tinygen.engine.kernels:warmup",
+}
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"tinygen has no {name!r}")
+    module, _, attribute = _LAZY[name].partition(":")
+    value = importlib.import_module(module)
+    globals()[name] = getattr(value, attribute) if attribute else value
+    return globals()[name]
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])

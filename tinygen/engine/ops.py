@@ -1,0 +1,458 @@
+"""The elementary ops: a table of functions and their derivatives.
+
+Under each function stand its rules, one per input: given g, how much the
+result's entries count, a rule returns how much the input's entries count.
+Rules are written in Tensors, so they can be differentiated again.
+"""
+
+import numpy as np
+
+from tinygen.engine import kernels
+from tinygen.engine.autograd import Tensor, op
+
+# ---------------------------------------------------------------- shapes
+
+
+@op()
+def broadcast_to(x, *, shape):
+    """y = x repeated along new and size-1 axes to fill `shape`."""
+    return np.broadcast_to(x, shape).copy()
+
+
+@op()
+def sum_to(x, *, shape):
+    """y = x summed over the axes that broadcasting `shape` had filled."""
+    extra = x.ndim - len(shape)
+    axes = tuple(k for k in range(x.ndim)
+                 if k < extra or shape[k - extra] != x.shape[k])
+    return np.sum(x, axis=axes, keepdims=True).reshape(shape)
+
+
+broadcast_to.rules = (lambda g, y, x, shape: sum_to(g, shape=x.shape),)
+sum_to.rules = (lambda g, y, x, shape: broadcast_to(g, shape=x.shape),)
+
+
+def like(g, x):
+    """g summed to the shape of x: the end of every broadcasting rule."""
+    return g if g.shape == x.shape else sum_to(g, shape=x.shape)
+
+
+@op()
+def reshape(x, *, shape):
+    """The same numbers, in row-major order, in another shape."""
+    return x.reshape(shape)
+
+
+reshape.rules = (lambda g, y, x, shape: reshape(g, shape=x.shape),)
+
+
+@op()
+def transpose(x, *, axes=None):
+    """y[i, j, ...] with axes in the order given; all reversed by default."""
+    return np.ascontiguousarray(np.transpose(x, axes))
+
+
+transpose.rules = (lambda g, y, x, axes=None: transpose(
+    g, axes=None if axes is None else tuple(np.argsort(axes))),)
+
+
+@op()
+def index(x, *, at):
+    """y = x[at]: integers, slices, masks or arrays of integers."""
+    return x[at]
+
+
+@op()
+def index_adjoint(g, *, at, shape):
+    """Zeros of `shape` with g added at `at`; repeated places add up."""
+    x = np.zeros(shape, g.dtype)
+    parts = at if isinstance(at, tuple) else (at,)
+    if all(p is None or p is Ellipsis or isinstance(p, (int, slice))
+           for p in parts):
+        x[at] = g                       # no place can occur twice
+    else:
+        np.add.at(x, at, g)
+    return x
+
+
+index.rules = (lambda g, y, x, at: index_adjoint(g, at=at, shape=x.shape),)
+index_adjoint.rules = (lambda h, y, g, at, shape: index(h, at=at),)
+
+
+@op()
+def concatenate(*xs, axis=0):
+    """The inputs one after the other along `axis`."""
+    return np.concatenate(xs, axis)
+
+
+def _concatenate_rule(g, y, *xs, axis=0):
+    ends = np.cumsum([x.shape[axis] for x in xs]).tolist()
+    before = (slice(None),) * (axis % y.ndim)
+    return [index(g, at=(*before, slice(end - x.shape[axis], end)))
+            for x, end in zip(xs, ends, strict=True)]
+
+
+concatenate.rules = _concatenate_rule
+
+
+@op()
+def pad(x, *, widths):
+    """x with zeros around: widths = ((before, after), ...) per axis."""
+    return np.pad(x, widths)
+
+
+pad.rules = (lambda g, y, x, widths: index(g, at=tuple(
+    slice(before, before + n)
+    for (before, _), n in zip(widths, x.shape, strict=True))),)
+
+
+def reflect_pad(x, width):
+    """N H W C images, mirrored at the border without repeating the edge."""
+    h, w = x.shape[1:3]
+    if not 0 <= width < min(h, w):
+        raise ValueError(f"reflect_pad: width {width} must be less than the "
+                         f"image's sides, {h} x {w}")
+    rows = np.pad(np.arange(h), width, mode="reflect")
+    cols = np.pad(np.arange(w), width, mode="reflect")
+    return index(x, at=(slice(None), rows[:, None], cols[None, :]))
+
+
+# ------------------------------------------------------------- arithmetic
+
+
+@op()
+def add(a, b):
+    """y = a + b."""
+    return a + b
+
+
+add.rules = (lambda g, y, a, b: like(g, a),
+             lambda g, y, a, b: like(g, b))
+
+
+@op()
+def subtract(a, b):
+    """y = a - b."""
+    return a - b
+
+
+subtract.rules = (lambda g, y, a, b: like(g, a),
+                  lambda g, y, a, b: like(-g, b))
+
+
+@op()
+def multiply(a, b):
+    """y = a b, entry by entry."""
+    return a * b
+
+
+multiply.rules = (lambda g, y, a, b: like(g * b, a),
+                  lambda g, y, a, b: like(g * a, b))
+
+
+@op()
+def divide(a, b):
+    """y = a / b."""
+    return a / b
+
+
+divide.rules = (lambda g, y, a, b: like(g / b, a),
+                lambda g, y, a, b: like(-g * y / b, b))
+
+
+@op()
+def negative(x):
+    """y = -x."""
+    return -x
+
+
+negative.rules = (lambda g, y, x: -g,)
+
+
+@op()
+def power(x, *, p):
+    """y = x^p, for a number p."""
+    return x ** p
+
+
+power.rules = (lambda g, y, x, p: None if p == 0 else
+               g * (p * power(x, p=p - 1)),)
+
+
+@op()
+def matmul(a, b):
+    """y[..., i, k] = sum_j a[..., i, j] b[..., j, k]."""
+    if a.ndim < 2 or b.ndim < 2:
+        raise ValueError("both need at least two axes; use reshape")
+    return a @ b
+
+
+matmul.rules = (lambda g, y, a, b: like(g @ swap(b), a),
+                lambda g, y, a, b: like(swap(a) @ g, b))
+
+
+def swap(x):
+    """x with its last two axes exchanged: the matrix transpose."""
+    axes = tuple(range(x.ndim))
+    return transpose(x, axes=(*axes[:-2], axes[-1], axes[-2]))
+
+
+# ------------------------------------------------------------- reductions
+
+
+@op()
+def sum(x, *, axis=None, keepdims=False):
+    """y = sum of x over `axis` (a number, several, or all)."""
+    return np.asarray(np.sum(x, axis=axis, keepdims=keepdims))
+
+
+sum.rules = (lambda g, y, x, axis=None, keepdims=False:
+             spread(g, x.shape, axis),)
+
+
+def _kept(shape, axis):
+    """`shape` with 1 in place of the reduced axes."""
+    axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
+    reduced = {int(k) % len(shape) for k in axes}
+    return tuple(1 if k in reduced else n for k, n in enumerate(shape))
+
+
+def spread(g, shape, axis):
+    """g, one number for each sum over `axis`, repeated to `shape`."""
+    return broadcast_to(reshape(g, shape=_kept(shape, axis)), shape=shape)
+
+
+def mean(x, *, axis=None, keepdims=False):
+    """y = sum of x over `axis`, divided by the number of terms."""
+    total = sum(x, axis=axis, keepdims=keepdims)
+    if x.size == 0:
+        raise ValueError(f"mean of shape {x.shape}: no numbers to average")
+    return total * (total.size / x.size)
+
+
+@op()
+def max(x, *, axis=None, keepdims=False):
+    """y = the largest of x over `axis`; equal ones share the gradient."""
+    return np.asarray(np.max(x, axis=axis, keepdims=keepdims))
+
+
+def _max_rule(g, y, x, axis=None, keepdims=False):
+    top = x.data == y.data.reshape(_kept(x.shape, axis))
+    share = top / top.sum(axis=axis, keepdims=True)
+    return spread(g, x.shape, axis) * share
+
+
+max.rules = (_max_rule,)
+
+
+@op()
+def logsumexp(x, *, axis=-1, keepdims=False):
+    """y = log sum exp x over `axis`, without overflow."""
+    top = np.max(x, axis=axis, keepdims=True)
+    y = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return y if keepdims else np.asarray(np.squeeze(y, axis))
+
+
+logsumexp.rules = (lambda g, y, x, axis=-1, keepdims=False: spread(
+    g, x.shape, axis) * exp(x - spread(y, x.shape, axis)),)
+
+
+# ------------------------------------------------------ functions of a number
+
+
+@op()
+def exp(x):
+    """y = e^x."""
+    return np.exp(x)
+
+
+exp.rules = (lambda g, y, x: g * y,)
+
+
+@op()
+def log(x):
+    """y = ln x."""
+    return np.log(x)
+
+
+log.rules = (lambda g, y, x: g / x,)
+
+
+@op()
+def sqrt(x):
+    """y = x^(1/2)."""
+    return np.sqrt(x)
+
+
+sqrt.rules = (lambda g, y, x: g * 0.5 / y,)
+
+
+@op()
+def abs(x):
+    """y = |x|; slope 0 at 0."""
+    return np.abs(x)
+
+
+abs.rules = (lambda g, y, x: g * np.sign(x.data),)
+
+
+@op()
+def sin(x):
+    """y = sin x."""
+    return np.sin(x)
+
+
+@op()
+def cos(x):
+    """y = cos x."""
+    return np.cos(x)
+
+
+sin.rules = (lambda g, y, x: g * cos(x),)
+cos.rules = (lambda g, y, x: -g * sin(x),)
+
+
+@op()
+def tanh(x):
+    """y = (e^x - e^-x) / (e^x + e^-x), in (-1, 1)."""
+    return np.tanh(x)
+
+
+tanh.rules = (lambda g, y, x: g * (1 - y * y),)
+
+
+@op()
+def sigmoid(x):
+    """y = 1 / (1 + e^-x), in (0, 1), computed as exp(-softplus(-x))."""
+    return np.exp(-np.logaddexp(x.dtype.type(0), -x))
+
+
+sigmoid.rules = (lambda g, y, x: g * y * (1 - y),)
+
+
+@op()
+def softplus(x):
+    """y = log(1 + e^x), without overflow."""
+    return np.logaddexp(x.dtype.type(0), x)
+
+
+softplus.rules = (lambda g, y, x: g * sigmoid(x),)
+
+
+@op()
+def leaky_relu(x, *, slope=0.2):
+    """y = x where x > 0, slope * x elsewhere."""
+    return kernels.leaky_relu(x, slope)
+
+
+@op()
+def leaky_relu_grad(g, x, *, slope):
+    """g where x > 0, slope * g elsewhere: linear in g, flat in x."""
+    return kernels.leaky_relu_grad(g, x, slope)
+
+
+leaky_relu.rules = (lambda g, y, x, slope=0.2:
+                    leaky_relu_grad(g, x, slope=slope),)
+leaky_relu_grad.rules = (
+    lambda h, y, g, x, slope: leaky_relu_grad(h, x, slope=slope),
+    lambda h, y, g, x, slope: None)     # zero: the slope jumps only at 0
+
+
+def relu(x):
+    """y = max(x, 0)."""
+    return leaky_relu(x, slope=0.0)
+
+
+# ------------------------------------------------------------- two at a time
+
+
+@op()
+def maximum(a, b):
+    """y = the larger of a and b; equal ones share the gradient."""
+    return np.maximum(a, b)
+
+
+def _larger(a, b):
+    """1 where a > b, 1/2 where equal, 0 where smaller."""
+    return 0.5 * (1 + np.sign(a.data - b.data))
+
+
+maximum.rules = (lambda g, y, a, b: like(g * _larger(a, b), a),
+                 lambda g, y, a, b: like(g * _larger(b, a), b))
+
+
+def minimum(a, b):
+    """y = the smaller of a and b."""
+    return -maximum(-_tensor(a), -_tensor(b))
+
+
+@op()
+def where(a, b, *, mask):
+    """y = a where mask is true, b elsewhere."""
+    return np.where(mask, a, b)
+
+
+where.rules = (
+    lambda g, y, a, b, mask: like(where(g, 0.0, mask=mask), a),
+    lambda g, y, a, b, mask: like(where(0.0, g, mask=mask), b))
+
+
+def softmax(x, *, axis=-1):
+    """y_i = e^(x_i) / sum_j e^(x_j) over `axis`."""
+    return exp(log_softmax(x, axis=axis))
+
+
+def log_softmax(x, *, axis=-1):
+    """y_i = x_i - log sum_j e^(x_j) over `axis`."""
+    return x - logsumexp(x, axis=axis, keepdims=True)
+
+
+def stack(xs, *, axis=0):
+    """Tensors of one shape, laid side by side along a new axis."""
+    shape = list(_tensor(xs[0]).shape)
+    shape.insert(axis % (len(shape) + 1), 1)
+    return concatenate(*[reshape(_tensor(x), shape=tuple(shape))
+                         for x in xs], axis=axis)
+
+
+# ------------------------------------------- operators and methods of Tensor
+
+
+def _tensor(x):
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def _power(x, p):
+    if isinstance(p, Tensor):
+        raise TypeError("the exponent must be a number; for x ** y with a "
+                        "Tensor y write exp(y * log(x))")
+    return power(x, p=p)
+
+
+def _shape(shape):
+    return shape[0] if len(shape) == 1 and np.ndim(shape[0]) else shape
+
+
+Tensor.__add__ = Tensor.__radd__ = lambda a, b: add(a, b)
+Tensor.__sub__ = lambda a, b: subtract(a, b)
+Tensor.__rsub__ = lambda a, b: subtract(b, a)
+Tensor.__mul__ = Tensor.__rmul__ = lambda a, b: multiply(a, b)
+Tensor.__truediv__ = lambda a, b: divide(a, b)
+Tensor.__rtruediv__ = lambda a, b: divide(b, a)
+Tensor.__matmul__ = lambda a, b: matmul(a, b)
+Tensor.__rmatmul__ = lambda a, b: matmul(b, a)
+Tensor.__neg__ = lambda x: negative(x)
+Tensor.__pow__ = _power
+Tensor.__getitem__ = lambda x, at: index(x, at=at)
+Tensor.reshape = lambda x, *shape: reshape(x, shape=_shape(shape))
+Tensor.transpose = lambda x, *axes: transpose(
+    x, axes=_shape(axes) if axes else None)
+Tensor.T = property(transpose)
+Tensor.sum = lambda x, axis=None, keepdims=False: sum(
+    x, axis=axis, keepdims=keepdims)
+Tensor.mean = lambda x, axis=None, keepdims=False: mean(
+    x, axis=axis, keepdims=keepdims)
+Tensor.max = lambda x, axis=None, keepdims=False: max(
+    x, axis=axis, keepdims=keepdims)
+for _op in (exp, log, sqrt, abs, tanh, sigmoid):
+    setattr(Tensor, _op.name, lambda x, _op=_op: _op(x))

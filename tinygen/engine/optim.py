@@ -1,0 +1,116 @@
+"""Optimisers: they alone write to parameters.
+
+Each is made with the dict that parameters() returns, and steps with the
+list that grad() returns for its values. Moments are arrays beside the
+parameters, so that state(optimiser) holds all it needs to go on.
+"""
+
+import numpy as np
+
+from tinygen.engine import kernels
+
+
+class _Optimiser:
+    """Holds parameters; step(grads) applies update() to each."""
+
+    def __init__(self, parameters, lr, moments):
+        if not parameters:
+            raise ValueError("there are no parameters to optimise")
+        self._parameters = dict(parameters)
+        self.lr = lr
+        self.t = np.zeros((), np.int64)             # steps taken
+        for name in moments:
+            setattr(self, name, {path: np.zeros_like(p.data)
+                                 for path, p in self._parameters.items()})
+
+    def step(self, grads, lr=None):
+        """One update. grads: arrays or Tensors, in the parameters' order.
+
+        lr, if given, replaces the optimiser's own for this step.
+        """
+        if len(grads) != len(self._parameters):
+            raise ValueError(f"{len(self._parameters)} parameters, but "
+                             f"{len(grads)} gradients")
+        self.t += 1
+        lr = self.lr if lr is None else lr
+        for (path, p), g in zip(self._parameters.items(), grads,
+                                strict=True):
+            g = getattr(g, "data", g)
+            if g.shape != p.shape:
+                raise ValueError(f"the gradient for {path} has shape "
+                                 f"{g.shape}, the parameter {p.shape}")
+            self.update(path, p.data, np.ascontiguousarray(g), lr)
+            p.version += 1
+
+
+class SGD(_Optimiser):
+    """v <- momentum v + g; p <- p - lr v."""
+
+    def __init__(self, parameters, lr=0.01, momentum=0.0):
+        super().__init__(parameters, lr, ["v"])
+        self.momentum = momentum
+
+    def update(self, path, p, g, lr):
+        kernels.sgd_update(p, g, self.v[path], lr, self.momentum)
+
+
+class Adam(_Optimiser):
+    """Steps of the size lr, in units of each gradient's own spread.
+
+    m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;
+    p <- p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
+    Kingma and Ba (2015), algorithm 1.
+    """
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
+                 weight_decay=0.0):
+        super().__init__(parameters, lr, ["m", "v"])
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+
+    def update(self, path, p, g, lr):
+        kernels.adam_update(p, g, self.m[path], self.v[path], lr,
+                            *self.betas, self.eps, int(self.t),
+                            self.weight_decay)
+
+
+class AdamW(Adam):
+    """Adam, and p <- p - lr weight_decay p. Loshchilov and Hutter (2019)."""
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
+                 weight_decay=0.01):
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+def linear_decay(lr, step, start, end):
+    """lr until `start`, then down in a straight line to 0 at `end`."""
+    return lr * float(np.clip((end - step) / max(end - start, 1), 0, 1))
+
+
+class MovingAverage:
+    """a <- decay a + (1 - decay) p after each step: weights for sampling.
+
+    Yazici et al. (2019). Early on the decay is (1 + t) / (10 + t), if that
+    is smaller, so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, parameters, decay=0.999):
+        self._parameters = dict(parameters)
+        self.decay = decay
+        self.t = np.zeros((), np.int64)
+        self.average = {path: p.data.copy()
+                        for path, p in self._parameters.items()}
+
+    def after_step(self):
+        """Take the parameters as they are now into the average."""
+        decay = min(self.decay, (1 + int(self.t)) / (10 + int(self.t)))
+        self.t += 1
+        for path, p in self._parameters.items():
+            a = self.average[path]
+            a += (1 - decay) * (p.data - a)
+
+    def swap(self):
+        """Exchange parameters and averages: call again to change back."""
+        for path, p in self._parameters.items():
+            kept = p.data.copy()
+            p.assign(self.average[path])
+            np.copyto(self.average[path], kept)

@@ -1,0 +1,195 @@
+"""The GAN of section 4.1, made to work.
+
+Networks, objective, step, sampling: the order of chapter 04_1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinygen.engine import losses
+from tinygen.engine.autograd import Tensor, grad, no_grad
+from tinygen.engine.layers import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    Reshape,
+    Sequential,
+    Tanh,
+    UpsampleConv2d,
+    parameters,
+)
+from tinygen.engine.optim import Adam
+
+LOSSES = {"non_saturating": losses.non_saturating,
+          "minimax": losses.minimax,
+          "least_squares": losses.least_squares,
+          "hinge": losses.hinge,
+          "wasserstein": losses.wasserstein}
+
+
+@dataclass
+class GANConfig:
+    """The settings of a GAN, each with the reason for its value."""
+
+    channels: int = 3           # colours of the images: 1 or 3
+    size: int = 28              # their sides, divisible by 4
+    noise: int = 100            # numbers an image is made from
+    width: int = 64             # channels before the last convolution; the
+    #                             document's 64, halved for quick runs
+    loss: str = "non_saturating"    # minimax's gradient for G vanishes when
+    #                             D is sure; this one's does not
+    lr: float = 2e-4            # Radford et al. (2016), section 4: 1e-3 was
+    beta1: float = 0.5          # too high, and 0.9 made training oscillate
+    batch_norm: bool = True     # in G: without it, samples collapse sooner
+    critic_steps: int = 1       # D's updates per update of G; use more for
+    penalty: float = 10.0       # "wasserstein", which needs this penalty
+
+    def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss is {self.loss!r}; it must be one of "
+                             + ", ".join(LOSSES))
+        if self.size % 4 or self.size < 4:
+            raise ValueError(
+                f"size is {self.size}, but the generator doubles the sides "
+                f"twice: take a multiple of 4, such as "
+                f"{max(4, round(self.size / 4) * 4)}")
+
+
+# ---------------------------------------------------------------- networks
+
+
+def generator(config, rng):
+    """z N noise -> images N size size channels, in (-1, 1)."""
+    c, side = config.width, config.size // 4
+
+    def norm(channels):
+        return [BatchNorm(channels)] if config.batch_norm else []
+
+    return Sequential(
+        Linear(config.noise, side * side * 4 * c, rng=rng),
+        Reshape(side, side, 4 * c),                     # N 7 7 256
+        *norm(4 * c), LeakyReLU(),
+        UpsampleConv2d(4 * c, 2 * c, rng=rng),          # N 14 14 128
+        *norm(2 * c), LeakyReLU(),
+        UpsampleConv2d(2 * c, c, rng=rng),              # N 28 28 64
+        *norm(c), LeakyReLU(),
+        Conv2d(c, config.channels, 3, rng=rng),         # N 28 28 3
+        Tanh())
+
+
+def discriminator(config, rng):
+    """Images N size size channels -> logits N 1: how real each looks."""
+    c, side = config.width, config.size
+    for _ in range(3):
+        side = (side + 1) // 2                          # 28 -> 14 -> 7 -> 4
+    return Sequential(
+        Conv2d(config.channels, c, 3, stride=2, rng=rng),
+        LeakyReLU(),                                    # N 14 14 64
+        Conv2d(c, 2 * c, 3, stride=2, rng=rng),
+        LeakyReLU(),                                    # N 7 7 128
+        Conv2d(2 * c, 4 * c, 3, stride=2, rng=rng),
+        LeakyReLU(),                                    # N 4 4 256
+        Flatten(),
+        Linear(side * side * 4 * c, 1, rng=rng))
+
+
+# --------------------------------------------------------------- objective
+
+
+def discriminator_loss(model, real, fake, rng):
+    """What D makes small: its loss on real images and on generated ones.
+
+    real, fake: arrays N H W C. fake is an array, not a Tensor: it has no
+    recipe, so no gradient can reach the generator from here.
+    """
+    on_real = model.d(Tensor(real), train=True, rng=rng)
+    on_fake = model.d(Tensor(fake), train=True, rng=rng)
+    loss = model.loss(on_real, on_fake)
+    if model.config.loss == "wasserstein":
+        loss = loss + model.config.penalty * losses.gradient_penalty(
+            model.d, real, fake, rng)
+    return loss, on_real, on_fake
+
+
+def generator_loss(model, z, rng):
+    """What G makes small: D's judgement of the images G makes from z."""
+    fake = model.g(Tensor(z), train=True, rng=rng)
+    return model.loss(model.d(fake, train=True, rng=rng))
+
+
+# -------------------------------------------------------------------- step
+
+
+def discriminator_step(model, real, rng):
+    """One update of D on a batch of real images and as many new fakes."""
+    z = model.draw(len(real), rng)
+    with no_grad():
+        fake = model.g(Tensor(z), train=True, rng=rng).data
+    loss, on_real, on_fake = discriminator_loss(model, real, fake, rng)
+    model.opt_d.step(grad(loss, model.d_parameters))
+    right = np.concatenate([on_real.data > 0, on_fake.data <= 0])
+    return {"d_loss": loss.item(), "d_accuracy": float(right.mean())}
+
+
+def generator_step(model, n, rng):
+    """One update of G on n new noise vectors; D is left as it is."""
+    loss = generator_loss(model, model.draw(n, rng), rng)
+    model.opt_g.step(grad(loss, model.g_parameters))
+    return {"g_loss": loss.item()}
+
+
+class GAN:
+    """Two networks and their optimisers; step() trains, sample() draws."""
+
+    name = "gan"
+
+    def __init__(self, config=None, rng=None):
+        self.config = config = config or GANConfig()
+        rng = rng or np.random.default_rng(0)
+        self.loss = LOSSES[config.loss]
+        self.g = generator(config, rng)
+        self.d = discriminator(config, rng)
+        betas = (config.beta1, 0.999)
+        self.opt_g = Adam(parameters(self.g), config.lr, betas)
+        self.opt_d = Adam(parameters(self.d), config.lr, betas)
+
+    @property
+    def g_parameters(self):
+        return list(parameters(self.g).values())
+
+    @property
+    def d_parameters(self):
+        return list(parameters(self.d).values())
+
+    def draw(self, n, rng):
+        """n noise vectors: N noise, standard normal, float32."""
+        return rng.standard_normal((n, self.config.noise), np.float32)
+
+    def step(self, images, rng):
+        """One round of the game. images N H W C in [-1, 1].
+
+        Returns the losses and D's accuracy (on this round's images: 1 when
+        it tells all apart, 0.5 when it guesses).
+        """
+        self._check(images)
+        for _ in range(self.config.critic_steps):
+            report = discriminator_step(self, images, rng)
+        return report | generator_step(self, len(images), rng)
+
+    # -------------------------------------------------------------- sampling
+
+    def sample(self, n, rng):
+        """n new images, N H W C in (-1, 1)."""
+        with no_grad():
+            return self.g(Tensor(self.draw(n, rng))).data
+
+    def _check(self, images):
+        c = self.config
+        if images.shape[1:] != (c.size, c.size, c.channels):
+            raise ValueError(
+                f"this GAN makes images {c.size} x {c.size} x {c.channels}, "
+                f"the batch holds {images.shape[1:]}; set size and channels "
+                "in GANConfig to those of your images")
