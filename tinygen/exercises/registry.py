@@ -1,0 +1,95 @@
+"""Finding and loading exercises: the name of a check is the registry."""
+import ast
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CHAPTERS = HERE.parents[1] / "chapters"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What @exercise(...) says about one exercise."""
+    section: str = ""
+    may_use: tuple = ()
+    but_not: tuple = ()
+    dtype: bool = False
+    mutates: bool = False
+
+
+@dataclass
+class Exercise:
+    """One exercise, loaded: the check, the solution, the wrong answers."""
+    name: str
+    chapter: str
+    title: str
+    options: Options
+    check: callable
+    solution: callable
+    wrong: dict = field(default_factory=dict)  # mistake -> function
+    wrong_source: str = ""
+    solution_source: str = ""
+
+
+def exercise(section, **options):
+    """The decorator of a check; the package's docstring lists the options."""
+    for key in ("may_use", "but_not"):
+        if isinstance(options.get(key), str):
+            raise TypeError(f"{key} is a tuple of names, not a string")
+    options = Options(section, **options)
+
+    def mark(check):
+        check.options = options
+        return check
+    return mark
+
+
+def registered(root=HERE):
+    """name -> chapter ("04_1_gan"), in the book's order; reads, runs nothing.
+
+    ValueError if two chapters use one name.
+    """
+    names = {}
+    for path in sorted((Path(root) / "checks").glob("ch*.py")):
+        for name in function_names(path.read_text(encoding="utf-8")):
+            if name in names:
+                raise ValueError(f"two exercises are called {name}: in"
+                                 f" {names[name]} and in {path.stem[2:]}")
+            names[name] = path.stem[2:]
+    return names
+
+
+def function_names(source):
+    """The names of the functions in a module that are not its own affair."""
+    return [node.name for node in ast.parse(source).body
+            if isinstance(node, ast.FunctionDef)
+            and not node.name.startswith("_")]
+
+
+def load(name, root=HERE):
+    """The exercise called `name`; KeyError if there is none.
+
+    The modules stay out of sys.modules, where an answer could find them.
+    """
+    chapter = registered(root)[name]
+    check, _ = _run(root, "checks", chapter)
+    solution, solution_source = _run(root, "solutions", chapter)
+    wrong, wrong_source = _run(root, "wrong", chapter)
+    begin = name + "__"
+    return Exercise(
+        name, chapter, (check.get("__doc__") or chapter).strip(),
+        getattr(check[name], "options", Options()), check[name],
+        solution.get(name),
+        {key.removeprefix(begin): value for key, value in wrong.items()
+         if key.startswith(begin)}, wrong_source, solution_source)
+
+
+def _run(root, kind, chapter):
+    path = Path(root) / kind / f"ch{chapter}.py"
+    if not path.exists():
+        return {}, ""
+    source = path.read_text(encoding="utf-8")
+    module = {"__name__": f"tinygen.exercises.{kind}.{path.stem}",
+              "__file__": str(path)}
+    exec(compile(source, str(path), "exec"), module)
+    return module, source
