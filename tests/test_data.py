@@ -1,0 +1,411 @@
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinygen import data
+
+SMALL = {"train-images-idx3-ubyte": (2051, (20, 28, 28)),
+         "train-labels-idx1-ubyte": (2049, (20,))}
+
+
+def idx(name):
+    """The bytes of a small IDX file."""
+    magic, shape = SMALL[name]
+    rng = np.random.default_rng(len(name))
+    header = b"".join(n.to_bytes(4, "big") for n in (magic, *shape))
+    return header + rng.integers(10, size=shape, dtype=np.uint8).tobytes()
+
+
+@pytest.fixture
+def small_mnist(monkeypatch, tmp_path):
+    """20 digits instead of 60,000, an empty cache, no TINYGEN_DATA."""
+    table = {name: (*SMALL[name], hashlib.sha256(idx(name)).hexdigest())
+             for name in SMALL}
+    monkeypatch.setattr(data, "MNIST_FILES", table)
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TINYGEN_DATA", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return table
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """A server on 127.0.0.1; mirror.answers[name] = bytes, or (bytes, the
+    length it promises). mirror.asked counts the requests."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.asked += 1
+            answer = server.answers.get(self.path[1:])
+            if answer is None:
+                self.send_error(404, "Not Found")
+                return
+            body, length = (answer if isinstance(answer, tuple)
+                            else (answer, len(answer)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked = 0
+    server.answers = {f"{name}.gz": gzip.compress(idx(name)) for name in SMALL}
+    server.url = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever,
+                              kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setattr(data, "MIRRORS", (server.url,))
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def expected():
+    images, labels = (np.frombuffer(idx(name), np.uint8) for name in SMALL)
+    return images[16:].reshape(20, 28, 28, 1), labels[8:]
+
+
+# ---- numbers <-> pixels ----------------------------------------------------
+
+
+def test_to_float_and_back_is_exact():
+    every = np.arange(256, dtype=np.uint8)
+    x = data.to_float(every)
+    assert x.dtype == np.float32
+    assert x[0] == -1 and x[255] == 1 and abs(x[51] + 0.6) < 1e-7
+    assert np.array_equal(data.to_uint8(x), every)
+    assert np.array_equal(data.to_uint8(x.astype(np.float64)), every)
+    assert data.to_uint8(np.float32([1.00005, -1.00005])).tolist() == [255, 0]
+
+
+@pytest.mark.parametrize(("values", "words"), [
+    ([0.0, 1.5], "reach from 0 to 1.5"),
+    ([-1.01, 0.0], "reach from -1.01"),
+    ([0.0, np.nan], "nan"),
+    ([0.0, np.inf], "inf"),
+    ([0, 1], "int64"),
+])
+def test_to_uint8_refuses(values, words):
+    with pytest.raises(ValueError, match=words):
+        data.to_uint8(np.array(values))
+
+
+def test_to_float_refuses_what_is_no_pixel():
+    with pytest.raises(TypeError, match="not float64"):
+        data.to_float(np.zeros(3))
+
+
+# ---- batches ---------------------------------------------------------------
+
+
+def numbered(n):
+    return np.arange(n, dtype=np.uint8)[:, None, None, None]
+
+
+def test_an_epoch_takes_each_image_once():
+    stream = data.batches(numbered(10), 5, np.random.default_rng(1))
+    epochs = [np.concatenate([next(stream), next(stream)]) for _ in range(3)]
+    for epoch in epochs:
+        assert sorted(data.to_uint8(epoch).ravel()) == list(range(10))
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_a_batch_never_holds_an_image_twice():
+    stream = data.batches(numbered(10), 4, np.random.default_rng(1))
+    for _ in range(20):
+        batch = next(stream)
+        assert batch.shape == (4, 1, 1, 1) and batch.dtype == np.float32
+        assert len(np.unique(batch)) == 4
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 7])
+def test_state_goes_through_json_and_continues_exactly(taken):
+    stream = data.batches(numbered(10), 4, np.random.default_rng(1))
+    for _ in range(taken):
+        next(stream)
+    state = json.loads(json.dumps(stream.state()))
+    after = [next(stream) for _ in range(9)]
+    other = data.batches(numbered(10), 4, np.random.default_rng(99))
+    other.load_state(state)
+    assert np.array_equal(after, [next(other) for _ in range(9)])
+
+
+def test_other_draws_do_not_disturb_the_order():
+    rng = np.random.default_rng(1)
+    stream = data.batches(numbered(10), 5, rng)
+    alone = data.batches(numbered(10), 5, np.random.default_rng(1))
+    for _ in range(5):
+        rng.random(7)
+        assert np.array_equal(next(stream), next(alone))
+
+
+def test_batches_of_floats_keep_them_as_float32():
+    images = np.linspace(-1, 1, 12).reshape(12, 1, 1, 1)
+    batch = next(data.batches(images, 12, np.random.default_rng(0)))
+    assert batch.dtype == np.float32
+    assert np.array_equal(np.sort(batch.ravel()),
+                          images.ravel().astype(np.float32))
+
+
+@pytest.mark.parametrize(("images", "size", "words"), [
+    (numbered(10), 11, "batch of 11 cannot be cut from 10 images"),
+    (numbered(10), 0, "batch of 0"),
+    (np.full((4, 1, 1, 1), 255.0), 2, "255"),
+    (np.full((4, 1, 1, 1), np.nan), 2, "nan"),
+    (np.full((4, 1, 1, 1), 3), 2, "not int64"),
+])
+def test_batches_refuse(images, size, words):
+    with pytest.raises(ValueError, match=words):
+        data.batches(images, size, np.random.default_rng(0))
+
+
+# ---- MNIST -----------------------------------------------------------------
+
+
+def test_the_real_mnist(require):
+    require("data")
+    images, labels = data.mnist()
+    assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8
+    assert labels.dtype == np.int64
+    assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert np.bincount(labels).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    images, labels = data.mnist("test")
+    assert images.shape == (10000, 28, 28, 1)
+    assert labels[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_download_once(small_mnist, mirror, tmp_path):
+    images, labels = data.mnist()
+    want = expected()
+    assert np.array_equal(images, want[0]) and np.array_equal(labels, want[1])
+    images[0] = 0  # the reader's own copy, to write in
+    assert mirror.asked == 2
+    data.mnist()
+    assert mirror.asked == 2
+    names = sorted(p.name for p in (tmp_path / "cache" / "mnist").iterdir())
+    assert names == sorted(f"{name}.gz" for name in SMALL)
+
+
+def test_tinygen_data_comes_first(small_mnist, mirror, tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.setenv("TINYGEN_DATA", str(tmp_path))
+    images, labels = SMALL
+    (tmp_path / "mnist" / f"{images}.gz").write_bytes(
+        gzip.compress(idx(images)))
+    (tmp_path / "mnist" / labels).write_bytes(idx(labels))  # uncompressed
+    data.mnist()
+    assert mirror.asked == 0
+
+
+def damaged(name):
+    content = bytearray(idx(name))
+    content[-1] ^= 1
+    return gzip.compress(bytes(content))
+
+
+BAD = {
+    "checksum": (damaged, "SHA-256 is not the published one"),
+    "html": (lambda name: b"<!DOCTYPE html><p>Sign in</p>",
+             "begins with b'<!DOCTYPE html><'"),
+    "html-gz": (lambda name: gzip.compress(b"<html></html>"), "<html>"),
+    "truncated": (lambda name: gzip.compress(idx(name))[:-20], "damaged"),
+    "empty": (lambda name: b"", "not MNIST"),
+    "too long": (lambda name: gzip.compress(idx(name) + b"more"), "bytes"),
+    "bomb": (lambda name: gzip.compress(idx(name) + bytes(10**8)), "bytes"),
+    "other header": (lambda name: gzip.compress(
+        idx(name).replace(b"\x14", b"\x7f", 1)), "not MNIST"),
+    "cut": (lambda name: (gzip.compress(idx(name))[:-20], 10**6),
+            "cut off after|IncompleteRead|bytes read"),
+    "missing": (lambda name: None, "Not Found"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_download_is_refused_and_leaves_nothing(
+        bad, small_mnist, mirror, tmp_path):
+    make, words = BAD[bad]
+    first = next(iter(SMALL))
+    mirror.answers[f"{first}.gz"] = make(first)
+    with pytest.raises(ConnectionError, match=words) as caught:
+        data.mnist()
+    assert "sprites" in str(caught.value)
+    assert "TINYGEN_DATA" in str(caught.value)
+    assert not list((tmp_path / "cache" / "mnist").iterdir())
+    mirror.answers[f"{first}.gz"] = gzip.compress(idx(first))
+    assert np.array_equal(data.mnist()[0], expected()[0])
+
+
+def test_the_second_mirror_helps_out(small_mnist, mirror, monkeypatch):
+    monkeypatch.setattr(data, "MIRRORS", (mirror.url + "gone/", mirror.url))
+    assert np.array_equal(data.mnist()[0], expected()[0])
+
+
+def test_no_network_says_how_to_go_on(small_mnist, monkeypatch):
+    monkeypatch.setattr(data, "MIRRORS", ("http://127.0.0.1:9/",) * 2)
+    with pytest.raises(ConnectionError, match="sprites") as caught:
+        data.mnist()
+    message = str(caught.value)
+    assert message.count("http://127.0.0.1:9/") == 2
+    assert "TINYGEN_DATA" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("bad", ["checksum", "html", "truncated", "bomb"])
+def test_a_bad_file_on_disk_is_named(bad, small_mnist, mirror, tmp_path):
+    place = tmp_path / "cache" / "mnist"
+    place.mkdir(parents=True)
+    first = next(iter(SMALL))
+    (place / f"{first}.gz").write_bytes(BAD[bad][0](first))
+    with pytest.raises(ValueError, match="delete it") as caught:
+        data.mnist()
+    assert str(place / f"{first}.gz") in str(caught.value)
+
+
+def test_two_processes_may_download_at_once(small_mnist, mirror, tmp_path):
+    code = (f"from tinygen import data; data.MIRRORS = [{mirror.url!r}]; "
+            f"data.MNIST_FILES = {small_mnist!r}; "
+            "print(data.mnist()[0].sum())")
+    both = [subprocess.Popen([sys.executable, "-c", code], text=True,
+                             stdout=subprocess.PIPE, env=dict(os.environ))
+            for _ in range(2)]
+    sums = [process.communicate(timeout=60)[0] for process in both]
+    assert sums == [f"{expected()[0].sum()}\n"] * 2
+    assert len(list((tmp_path / "cache" / "mnist").iterdir())) == 2
+
+
+def test_the_cache_folder_follows_the_system(monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path))
+    assert data.cache_folder() == tmp_path
+    monkeypatch.delenv("TINYGEN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    for system, parent in (("linux", "xdg"), ("win32", "local"),
+                           ("darwin", "Caches")):
+        monkeypatch.setattr(data.sys, "platform", system)
+        assert data.cache_folder().parts[-2:] == (parent, "tinygen")
+
+
+def test_unknown_split():
+    with pytest.raises(ValueError, match="not 'valid'"):
+        data.mnist("valid")
+
+
+# ---- a folder of images ----------------------------------------------------
+
+
+def write(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array, np.uint8)).save(path, **options)
+
+
+def test_folder_crops_resizes_and_sorts(tmp_path):
+    wide = np.zeros((30, 90, 3))
+    wide[:, 30:60] = (200, 100, 50)  # the central square
+    write(tmp_path / "b.png", wide)
+    write(tmp_path / "a" / "grey.jpg", np.full((40, 40), 128))
+    (tmp_path / "notes.txt").write_text("not an image")
+    images = data.folder(tmp_path, size=16)
+    assert images.shape == (2, 16, 16, 3) and images.dtype == np.uint8
+    assert np.abs(images[0].astype(int) - 128).max() <= 1
+    assert (images[1, :, 2:-2] == (200, 100, 50)).all()
+
+
+def test_folder_turns_transparency_white_and_16_bits_to_8(tmp_path):
+    write(tmp_path / "clear.png", np.zeros((20, 20, 4)))
+    Image.fromarray(np.full((20, 20), 0x8000, np.uint16)).save(
+        tmp_path / "deep.png")
+    clear, deep = data.folder(tmp_path, size=8)
+    assert (clear == 255).all() and (deep == 128).all()
+
+
+def test_folder_turns_photographs_upright(tmp_path):
+    tall = np.zeros((20, 20, 3))
+    tall[:10] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # taken upside down
+    write(tmp_path / "photo.png", tall, exif=exif)
+    image, = data.folder(tmp_path, size=20)
+    assert (image[10:] == 255).all() and (image[:10] == 0).all()
+
+
+def test_folder_names_and_skips_bad_files(tmp_path):
+    write(tmp_path / "good.png", np.zeros((30, 30, 3)))
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[:len(whole) // 2])
+    (tmp_path / "page.jpg").write_text("<html>")
+    with pytest.warns(UserWarning, match="skipped 2 of 3") as caught:
+        images = data.folder(tmp_path)
+    assert len(images) == 1
+    assert "half.png" in str(caught[0].message)
+    assert "page.jpg" in str(caught[0].message)
+
+
+@pytest.mark.parametrize(("files", "words"), [
+    ([], "no .png, .jpg or other image file"),
+    (["notes.txt"], "no .png, .jpg"),
+    (["a.png", "b.gif"], "none of its 2 image files can be read: a.png"),
+])
+def test_folder_without_images(files, words, tmp_path):
+    for name in files:
+        (tmp_path / name).write_text("nothing to see")
+    with pytest.raises(ValueError, match=words) as caught:
+        data.folder(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="not a folder of images"):
+        data.folder(tmp_path / "none")
+
+
+# ---- pictures out ----------------------------------------------------------
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_save_grid(tmp_path):
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.full(
+        (1, 4, 6, 3), 10, np.uint8)
+    data.save_grid(images, tmp_path / "g.png", columns=3, scale=1)
+    grid = pixels(tmp_path / "g.png")
+    assert grid.shape == (2 * 5 - 1, 3 * 7 - 1, 3)
+    assert (grid[5:, 7:13] == 40).all() and (grid[4] == 255).all()
+    assert (grid[5:, 14:] == 255).all()  # the empty place
+    data.save_grid(data.to_float(images), tmp_path / "f.png", 3, scale=1)
+    assert np.array_equal(grid, pixels(tmp_path / "f.png"))
+
+
+def test_save_grid_in_grey_by_default_nearly_square(tmp_path):
+    data.save_grid(np.zeros((7, 4, 4, 1), np.float32), tmp_path / "g.png")
+    with Image.open(tmp_path / "g.png") as grid:
+        assert grid.mode == "L" and grid.size == (28, 28)
+
+
+@pytest.mark.parametrize(("images", "words"), [
+    (np.zeros((2, 4, 4, 2)), r"not \[2, 4, 4, 2\]"),
+    (np.zeros((4, 4, 3)), r"not \[4, 4, 3\]"),
+    (np.zeros((0, 4, 4, 3)), r"not \[0, 4, 4, 3\]"),
+    (np.full((1, 4, 4, 3), 2.0), "reach from 2 to 2"),
+    (np.full((1, 4, 4, 3), np.nan), "nan"),
+])
+def test_save_grid_refuses_and_writes_nothing(images, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        data.save_grid(images, tmp_path / "g.png")
+    with pytest.raises(ValueError, match="extension"):
+        data.save_grid(np.zeros((1, 4, 4, 3)), tmp_path / "g.nothing")
+    assert not list(tmp_path.iterdir())

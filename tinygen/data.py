@@ -1,0 +1,339 @@
+"""Images in, batches out: sprites, MNIST, a folder of your own; save_grid.
+
+Loaders return uint8 [n, H, W, C]; models see float32 in [-1, 1].
+"""
+
+import gzip
+import hashlib
+import http.client
+import math
+import os
+import sys
+import urllib.request
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from .files import replacing, writable_folder
+from .progress import Progress
+from .sprites import SPRITE_NAMES, sprite_pairs, sprites
+
+__all__ = ["SPRITE_NAMES", "Batches", "batches", "cache_folder", "folder",
+           "mnist", "save_grid", "sprite_pairs", "sprites", "to_float",
+           "to_uint8"]
+
+# ---- numbers <-> pixels ----------------------------------------------------
+
+
+def to_float(images):
+    """x / 127.5 - 1: uint8 0..255 to float32 [-1, 1], any shape.
+
+    TypeError: not uint8.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise TypeError(f"to_float takes uint8, not {images.dtype}")
+    return images / np.float32(127.5) - np.float32(1)
+
+
+def to_uint8(images):
+    """round((x + 1) * 127.5): float [-1, 1] to uint8 0..255, any shape.
+
+    ValueError: a value beyond [-1, 1] by more than 1e-4, or not a number.
+    """
+    images = in_range(images, "to_uint8")
+    return np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def in_range(images, who):
+    """images, checked: floats, none outside [-1, 1] by more than 1e-4."""
+    images = np.asarray(images)
+    if images.dtype.kind != "f":
+        raise ValueError(f"{who} takes floats in [-1, 1], "
+                         f"not {images.dtype}")
+    low, high = (images.min(), images.max()) if images.size else (0, 0)
+    if not (low >= -1.0001 and high <= 1.0001):  # not (...): NaN is refused
+        raise ValueError(f"{who} takes values in [-1, 1], but these reach "
+                         f"from {low:.6g} to {high:.6g}")
+    return images
+
+
+# ---- batches ---------------------------------------------------------------
+
+
+class Batches:
+    """Batches without end: epoch after epoch, each in a new random order.
+
+    The images left over at an epoch's end, fewer than a batch, wait for
+    another epoch's order. state() and load_state() give and take the place
+    in the order as a dict that JSON can hold: what follows is the same to
+    the bit. images: uint8, or floats in [-1, 1]; [n, ...].
+    ValueError: size is not 1 to n; floats outside [-1, 1].
+    """
+
+    def __init__(self, images, size, rng):
+        images = np.asarray(images)
+        if images.dtype != np.uint8:
+            images = in_range(images, "batches").astype(np.float32,
+                                                        copy=False)
+        if not 1 <= size <= len(images):
+            raise ValueError(f"a batch of {size} cannot be cut from "
+                             f"{len(images)} images: choose a size from 1 "
+                             f"to {len(images)}")
+        self.images, self.size = images, size
+        self.rng = rng.spawn(1)[0]  # its own: no other draw can disturb it
+        self._new_epoch()
+
+    def _new_epoch(self):
+        self.before = self.rng.bit_generator.state
+        self.order = self.rng.permutation(len(self.images))
+        self.position = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        """The next batch, float32 [size, ...] in [-1, 1]."""
+        if self.position + self.size > len(self.images):
+            self._new_epoch()
+        rows = self.order[self.position:self.position + self.size]
+        self.position += self.size
+        chosen = self.images[rows]
+        return to_float(chosen) if chosen.dtype == np.uint8 else chosen
+
+    def state(self):
+        """Where it stands: the random state before this epoch's order, and
+        the number of images taken from it."""
+        return {"rng": self.before, "position": self.position}
+
+    def load_state(self, state):
+        """Go to where `state` was taken (same images, same size)."""
+        self.rng.bit_generator.state = state["rng"]
+        self._new_epoch()
+        self.position = state["position"]
+
+
+def batches(images, size, rng):
+    """Batches(images, size, rng): float32 [size, ...] in [-1, 1], for ever.
+
+    rng, a numpy Generator, decides the order.
+    """
+    return Batches(images, size, rng)
+
+
+# ---- MNIST -----------------------------------------------------------------
+
+MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
+           "https://storage.googleapis.com/cvdf-datasets/mnist/")
+
+# name -> IDX header, shape, SHA-256 of the uncompressed bytes
+MNIST_FILES = {
+    "train-images-idx3-ubyte": (
+        2051, (60000, 28, 28),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    "train-labels-idx1-ubyte": (
+        2049, (60000,),
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    "t10k-images-idx3-ubyte": (
+        2051, (10000, 28, 28),
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    "t10k-labels-idx1-ubyte": (
+        2049, (10000,),
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+}
+
+
+def cache_folder():
+    """Where downloads go: $TINYGEN_CACHE, or the system's cache folder."""
+    if os.environ.get("TINYGEN_CACHE"):
+        return Path(os.environ["TINYGEN_CACHE"])
+    home = Path.home()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
+    return Path(base) / "tinygen"
+
+
+def mnist(split="train"):
+    """(uint8 [n, 28, 28, 1], labels int64 [n]); "train" 60,000, "test"
+    10,000 digits, 255 the ink.
+
+    Read from $TINYGEN_DATA/mnist, else from cache_folder()/mnist, else
+    downloaded there once. The SHA-256 of the uncompressed bytes is checked
+    each time. ValueError: another split, a damaged file. ConnectionError:
+    not there, and no mirror could be reached.
+    Source: LeCun, Cortes and Burges, the MNIST database (CC BY-SA 3.0).
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f'split is "train" or "test", not {split!r}')
+    start = {"train": "train", "test": "t10k"}[split]
+    images, labels = (_read_idx(find_mnist(name) or _download(name), name)
+                      for name in MNIST_FILES if name.startswith(start))
+    return images[..., None], labels.astype(np.int64)
+
+
+def find_mnist(name):
+    """The path of one of MNIST_FILES on this machine, or None."""
+    places = [cache_folder() / "mnist"]
+    if os.environ.get("TINYGEN_DATA"):
+        places.insert(0, Path(os.environ["TINYGEN_DATA"]) / "mnist")
+    found = (p / n for p in places for n in (f"{name}.gz", name))
+    return next((path for path in found if path.is_file()), None)
+
+
+def _read_idx(path, name):
+    """The array in an IDX file, compressed or not, checked three ways."""
+    magic, shape, sha256 = MNIST_FILES[name]
+    header = b"".join(n.to_bytes(4, "big") for n in (magic, *shape))
+    size = len(header) + math.prod(shape)
+    with open(path, "rb") as file:
+        start = file.read(2)
+    opened = gzip.open if start == b"\x1f\x8b" else open
+    try:
+        with opened(path, "rb") as file:
+            content = bytearray(file.read(size + 1))  # no more, come what may
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it, and it "
+                         "is downloaded again") from None
+    wrong = None
+    if not content.startswith(header):
+        wrong = "is not MNIST (it begins with " + repr(bytes(content[:16]))
+    elif len(content) != size:
+        wrong = f"is not {name} (not {size} bytes uncompressed"
+    elif hashlib.sha256(content).hexdigest() != sha256:
+        wrong = "is damaged (its SHA-256 is not the published one"
+    if wrong:
+        raise ValueError(f"{path} {wrong}): delete it, and it is downloaded "
+                         "again")
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
+
+
+def _download(name):
+    """Fetch NAME.gz from the first mirror whose file is right."""
+    place = writable_folder(cache_folder() / "mnist") / f"{name}.gz"
+    failures = []
+    for mirror in MIRRORS:
+        try:
+            with replacing(place) as part:
+                _fetch(f"{mirror}{name}.gz", part)
+                _read_idx(part, name)
+            return place
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            failures.append(f"{mirror}: {reason}".replace(
+                str(part), "the file").split(": delete it")[0])
+    raise ConnectionError(
+        f"MNIST is not on this machine and could not be downloaded "
+        f"({'; '.join(failures)}): go on with the built-in sprites "
+        f"(tg.data.sprites, or --data sprites), or put {name}.gz into a "
+        "folder mnist and set TINYGEN_DATA to the folder that holds it")
+
+
+def _fetch(url, path):
+    request = urllib.request.Request(url, headers={"User-Agent": "tinygen"})
+    limit = 1 << 26  # the largest file has 2^24 bytes
+    with (urllib.request.urlopen(request, timeout=30) as source,
+          open(path, "wb") as file):
+        size = int(source.headers.get("Content-Length", 0))
+        with Progress(size >> 10, "KB of " + url.split("/")[-1]) as line:
+            done = 0
+            while (piece := source.read(1 << 16)) and done < limit:
+                file.write(piece)
+                done += len(piece)
+                line.update(done >> 10)
+    if done < size:
+        raise ConnectionError(f"cut off after {done} of {size} bytes")
+
+
+# ---- a folder of images ----------------------------------------------------
+
+
+def folder(path, size=28):
+    """uint8 [n, size, size, 3]: every image below `path`, by name.
+
+    Each is turned upright, cut to its central square, resized, and laid on
+    white where it is transparent. Files that cannot be read are skipped, and
+    a UserWarning names them. FileNotFoundError: no such folder; ValueError:
+    no image in it that can be read, or size < 1.
+    """
+    from PIL import Image
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path} is not a folder of images")
+    if size < 1:
+        raise ValueError(f"size is a number of pixels, not {size}")
+    known = Image.registered_extensions()
+    files = [f for f in sorted(path.rglob("*")) if f.suffix.lower() in known
+             and not f.name.startswith(".") and f.is_file()]
+    images, bad = [], []
+    with Progress(len(files), "images") as line:
+        for done, file in enumerate(files, 1):
+            try:
+                images.append(_read_image(file, size))
+            except Exception as error:  # Pillow raises many kinds
+                bad.append(f"{file.relative_to(path)} ({error})".replace(
+                    str(file), file.name))
+            line.update(done)
+    named = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more"
+                                  if len(bad) > 5 else "")
+    if not images:
+        why = (f"none of its {len(bad)} image files can be read: {named}"
+               if bad else "no .png, .jpg or other image file is in it")
+        raise ValueError(f"{path} has no images to train on: {why}")
+    if bad:
+        warnings.warn(f"{path}: skipped {len(bad)} of {len(files)} files "
+                      f"that cannot be read: {named}", stacklevel=2)
+    return np.stack(images)
+
+
+def _read_image(file, size):
+    """One image file as uint8 [size, size, 3]."""
+    from PIL import Image, ImageOps
+    with Image.open(file) as image:
+        image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):  # Pillow would clip at 255
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode in ("F", "I"):
+            raise ValueError(f"pixels of type {image.mode}, not 8 or 16 bits")
+        image = image.convert("RGBA")
+        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+        white = Image.new("RGBA", image.size, "white")
+        return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
+
+
+# ---- pictures out ----------------------------------------------------------
+
+
+def save_grid(images, path, columns=None, scale=2):
+    """Write images side by side to `path` (its ending names the format).
+
+    images: uint8, or floats in [-1, 1]; [n, H, W, C] with C 1 or 3.
+    columns: by default about the square root of n. Each pixel becomes
+    scale x scale pixels, with white lines between the images.
+    ValueError: no images, another shape, values outside [-1, 1], an
+    unknown format.
+    """
+    from PIL import Image
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        images = to_uint8(images)
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
+        raise ValueError("save_grid takes images [n, H, W, 1 or 3], not "
+                         f"{list(images.shape)}")
+    n, height, width, channels = images.shape
+    columns = min(columns or math.ceil(math.sqrt(n)), n)
+    rows = math.ceil(n / columns)
+    grid = np.full((rows, height + 1, columns, width + 1, channels), 255,
+                   np.uint8)
+    for k, image in enumerate(images):
+        grid[k // columns, :-1, k % columns, :-1] = image
+    grid = grid.reshape(rows * (height + 1), -1, channels)[:-1, :-1]
+    grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
+    with replacing(path) as part:
+        Image.fromarray(grid.squeeze(2) if channels == 1 else grid).save(part)

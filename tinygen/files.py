@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all, and folders one can write to."""
+
+import os
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path):
+    """A temporary path beside `path`, moved onto it when the block ends.
+
+    with replacing("run/history.csv") as part: part.write_text(...)
+
+    A reader sees the old file or the new one, never a piece. If the block
+    fails (a full disk, Ctrl-C), the temporary file goes and the old one
+    stays. A process killed in between leaves a hidden .part file.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part"
+                          f"{path.suffix}")
+    try:
+        yield part
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())  # on the disk before it gets the name
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def writable_folder(path):
+    """Make the folder `path` if need be, and show that it can be written to.
+
+    Returns it as a Path. OSError: it cannot be made or written to.
+    """
+    path = Path(path)
+    probe = path / f".{secrets.token_hex(4)}.part"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        raise type(error)(f"cannot write to the folder {path} "
+                          f"({error.strerror}): choose another one") from None
+    return path
