@@ -191,7 +191,7 @@ def grid(images, columns=None, titles=None, rows=None, scale=1.0):
     axes.imshow(sheet)
     axes.spines[:].set_visible(False)
     axes.grid(False)
-    axes.set_xticks([]), axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     for k, title in enumerate(titles or ()):
         axes.text(k % columns * (w + gap_x) + w / 2,
                   k // columns * (h + gap_y) - 0.04 * pixel, str(title),
@@ -268,15 +268,18 @@ def graph(y, names=None, height=None):
     ax.set_axis_off()
     ax.set_xlim(-0.5, wide - 0.5)
     ax.set_ylim(-tall / 2, tall / 2)
+    box = {serial: ax.text(
+        *place[serial], _caption(node, names or {}), ha="center",
+        va="center", fontsize=8, bbox={
+            "boxstyle": "round,pad=0.35", "edgecolor": COLOURS[0],
+            "facecolor": "#dcecf7" if node.op else "#ffffff"},
+        ).get_bbox_patch() for serial, node in nodes.items()}
     for serial, node in nodes.items():
         for t in node.inputs:
             ax.annotate("", place[serial], place[t.serial], arrowprops={
-                "arrowstyle": "-|>", "color": "#888888", "shrinkA": 14,
-                "shrinkB": 14})
-        ax.text(*place[serial], _caption(node, names or {}), ha="center",
-                va="center", fontsize=8, bbox={
-                    "boxstyle": "round,pad=0.35", "edgecolor": COLOURS[0],
-                    "facecolor": "#dcecf7" if node.op else "#ffffff"})
+                "arrowstyle": "-|>", "color": "#888888", "shrinkA": 1,
+                "shrinkB": 1, "patchA": box[t.serial],
+                "patchB": box[serial]})
     return figure
 
 

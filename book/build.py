@@ -1,0 +1,84 @@
+"""Render the chapters, from their stored outputs, into book/html.
+
+    python book/build.py [--strict] [--open] [--out FOLDER]
+
+--strict makes warnings fatal, --open shows the book in a browser, --out
+renders somewhere else. Two builds of one source are byte-identical, on one
+Python and one set of versions (book/requirements.txt): so nothing is kept
+from an earlier build, and what differs between machines is left out.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+# Sphinx's own records (settings, parsed sources): of no use to a reader
+LEFT_OUT = (".buildinfo", ".doctrees", "_sources", "objects.inv")
+
+
+def render(folder, strict):
+    """Run Jupyter Book; returns the folder of pages."""
+    command = [
+        sys.executable, "-c", JUPYTER_BOOK, "build", str(ROOT),
+        "--config", str(ROOT / "book/_config.yml"),
+        "--toc", str(ROOT / "book/_toc.yml"), "--path-output", str(folder),
+        "-n", "-q"]
+    if strict:
+        command += ["-W", "--keep-going"]
+    # Time and hash seed would else reach the pages
+    fixed = {"SOURCE_DATE_EPOCH": "1767225600", "PYTHONHASHSEED": "0",
+             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | fixed,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          encoding="utf-8", check=False)
+    pages = folder / "_build/html"
+    words = [line for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode or not (pages / "index.html").exists():
+        print(done.stdout)
+        raise SystemExit("The book was not rendered: see the lines above. "
+                         "book/html is as it was.")
+    told = [line for line in words
+            if "WARNING" in line or "ERROR" in line]
+    for line in told:
+        print(line)
+    return pages
+
+
+def install(pages, target):
+    """Put the pages in place of the former ones."""
+    for name in LEFT_OUT:
+        path = pages / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+    (pages / ".nojekyll").touch()       # GitHub: serve _static as it is
+    for path in pages.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.move(pages, target)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--open", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "book/html")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        install(render(Path(folder), given.strict), given.out)
+    page = (given.out / "index.html").resolve()
+    print(f"The book: {page.as_uri()}")
+    if given.open:
+        webbrowser.open(page.as_uri())
+
+
+if __name__ == "__main__":
+    main()
