@@ -19,8 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
-# Sphinx's own records (settings, parsed sources): of no use to a reader
-LEFT_OUT = (".buildinfo", ".doctrees", "_sources", "objects.inv")
+# Of no use to a reader: Sphinx's own records, the themes' source maps and
+# translations
+LEFT_OUT = (".buildinfo", ".doctrees", "_sources", "objects.inv",
+            "_static/locales", "_static/**/*.map")
 
 
 def render(folder, strict):
@@ -53,12 +55,8 @@ def render(folder, strict):
 
 def install(pages, target):
     """Put the pages in place of the former ones."""
-    for name in LEFT_OUT:
-        path = pages / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()
+    for path in [p for name in LEFT_OUT for p in pages.glob(name)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     (pages / ".nojekyll").touch()       # GitHub: serve _static as it is
     for path in pages.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -8,8 +8,7 @@
 NAME is 04_1_gan, or a path. Cells run with chapters/ as the current folder,
 as they do for a reader in Jupyter. TINYGEN_FAST=1 passes through to the
 cells, and then nothing is stored: such outputs are not the book's. Standard
-error is shown to the author and not stored; of a progress line that rewrites
-itself, the last state is stored.
+error is shown to the author and not stored, nor are progress lines.
 
 The draft is MyST Markdown, as Jupytext reads and writes it (a percent script,
 DRAFT.py, works too). Titles carry their number; plain ```python blocks are
@@ -118,16 +117,12 @@ def execute(notebook, path, label=""):
     began = time.time()
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     notebook.metadata["kernelspec"] = KERNEL
-    # Jupyter names the open notebook by this variable; so do we
-    os.environ["JPY_SESSION_NAME"] = str(path)
-    try:
-        NotebookClient(
-            notebook, timeout=900, kernel_name="python3",
-            record_timing=False, coalesce_streams=True,
-            extra_arguments=["--log-level=ERROR"],
-            resources={"metadata": {"path": str(path.parent)}}).execute()
-    finally:
-        os.environ.pop("JPY_SESSION_NAME")
+    # Pages show no progress lines
+    os.environ["TINYGEN_PROGRESS"] = "0"
+    NotebookClient(
+        notebook, timeout=900, kernel_name="python3", record_timing=False,
+        coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [clean(o) for o in cell.outputs if wanted(o)]

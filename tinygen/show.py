@@ -18,6 +18,8 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
+from tinygen.data import to_uint8
+
 # Okabe and Ito's colours, told apart by readers who do not see red or
 # green; the lines differ in style too, for printing in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
@@ -139,20 +141,15 @@ def style():
     return plt.rc_context(STYLE)
 
 
-def to_rgb(images):
+def _to_rgb(images):
     """uint8 [n,h,w,3] from N H W C images, uint8 or float in [-1, 1]."""
-    images = np.asarray(getattr(images, "data", images)) \
-        if not isinstance(images, np.ndarray) else images
+    images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise ValueError("images must be N H W C with 1 or 3 channels; got "
                          f"shape {images.shape}")
     if images.dtype != np.uint8:
-        low, high = float(images.min()), float(images.max())
-        if not (low >= -1.001 and high <= 1.001):
-            raise ValueError("images must lie in [-1, 1] (or be uint8); "
-                             f"these go from {low:.3g} to {high:.3g}")
-        images = np.clip(np.rint((images + 1) * 127.5), 0, 255)
-    return np.broadcast_to(images, (*images.shape[:3], 3)).astype(np.uint8)
+        images = to_uint8(images)
+    return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
 @_figure
@@ -171,8 +168,8 @@ def grid(images, columns=None, titles=None, rows=None, scale=1.0):
             raise ValueError("rows of different lengths: "
                              f"{[len(row) for row in images]}")
         columns = len(images[0])
-        images = np.concatenate([to_rgb(row) for row in images])
-    images = to_rgb(images)
+        images = np.concatenate([_to_rgb(row) for row in images])
+    images = _to_rgb(images)
     n, h, w = images.shape[:3]
     columns = columns or min(n, 10)
     down = -(-n // columns)
