@@ -1,0 +1,207 @@
+"""The house stays as it was drawn: which file imports which, and sizes."""
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tinygen"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# What each module may import, and through it all that stands below. A name
+# covers the modules of its folder, and these may import each other.
+ARROWS = {
+    "files": "",
+    "progress": "",
+    "sprites": "",
+    "engine.kernels": "",
+    "engine.autograd": "",
+    "engine.ops": "engine.kernels engine.autograd",
+    "engine.convolution": "engine.ops",
+    "engine.norms": "engine.ops",
+    "engine.layers": "engine.convolution engine.norms",
+    "engine.losses": "engine.convolution engine.norms",
+    "engine.optim": "engine.kernels engine.autograd",
+    "engine": "",               # an empty __init__.py
+    "data": "files progress sprites",
+    "checkpoint": "files",
+    "models": "engine.layers engine.losses engine.optim data",
+    "diagnose": "models",
+    "metrics": "models checkpoint",
+    "training": "models checkpoint diagnose progress",
+}
+# These may import all of the above; of tinygen only __main__ and __init__
+# (lazily) import them.
+LEAVES = ("show", "checking", "summary", "extras", "exercises")
+DOORS = ("", "__main__")
+
+# Code lines: without blank lines, comments and docstrings
+FILE, FUNCTION, KERNEL = 300, 40, 60
+PARTS = {"engine": 1000, "kernels": 900, "core": 3200, "extras": 800}
+
+
+# ---- arrows -------------------------------------------------------------
+
+def module_of(path):
+    """"engine.ops" for tinygen/engine/ops.py, "" for the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(p for p in parts if p != "__init__")
+
+
+def unit_of(module):
+    """The name in ARROWS or LEAVES that covers a module, or itself."""
+    for name in (*ARROWS, *LEAVES):
+        if module == name or module.startswith(name + "."):
+            return name
+    return module
+
+
+def exists(module):
+    path = PACKAGE.joinpath(*module.split("."))
+    return path.is_dir() or path.with_suffix(".py").exists()
+
+
+def imports(path, text=None):
+    """The modules of tinygen that a file imports, as in module_of."""
+    tree = ast.parse(text or path.read_text(encoding="utf-8"))
+    here = ("tinygen", *path.relative_to(PACKAGE).parent.parts)
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = here[:len(here) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                inside = exists(name.removeprefix("tinygen."))
+                found.add(name if inside else base)
+    return {name.removeprefix("tinygen").lstrip(".") for name in found
+            if name.split(".")[0] == "tinygen"}
+
+
+def below(unit):
+    """All units that `unit` may import."""
+    found, stack = set(), ARROWS[unit].split()
+    while stack:
+        name = stack.pop()
+        if name not in found:
+            found.add(name)
+            stack += ARROWS[name].split()
+    return found
+
+
+def forbidden(path, text=None):
+    """The imports of a file that no arrow allows."""
+    unit = unit_of(module_of(path))
+    if unit in DOORS:
+        return []
+    targets = {unit_of(m) for m in imports(path, text)} - {unit}
+    if unit in LEAVES:
+        return sorted(targets & set(LEAVES))
+    assert unit in ARROWS, f"{path.name}: give it a line in ARROWS"
+    return sorted(targets - below(unit))
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_follow_the_arrows(path):
+    assert forbidden(path) == []
+
+
+@pytest.mark.parametrize("file, text", [
+    ("engine/kernels/conv.py", "from tinygen.engine import ops"),
+    ("engine/autograd.py", "from tinygen.engine.ops import add"),
+    ("engine/ops.py", "from . import convolution"),
+    ("engine/layers.py", "from tinygen import data"),
+    ("models/gan.py", "import tinygen as tg"),
+    ("models/gan.py", "def f():\n    from tinygen.training import fit"),
+    ("data.py", "from .show import grid"),
+    ("checking.py", "import tinygen.show"),
+])
+def test_other_arrows_are_seen(file, text):
+    assert forbidden(PACKAGE / file, text)
+
+
+def test_the_package_loads_leaves_only_when_asked():
+    top = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    text = "\n".join(ast.unparse(n) for n in top.body
+                     if isinstance(n, (ast.Import, ast.ImportFrom)))
+    loaded = {unit_of(m) for m in imports(PACKAGE / "__init__.py", text)}
+    assert loaded.isdisjoint(LEAVES)
+
+
+def test_importing_tinygen_is_light():
+    code = ("import sys, tinygen; print([m for m in sys.modules if m in "
+            "('matplotlib', 'PIL', 'IPython', 'safetensors')])")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT,
+                          capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ---- sizes --------------------------------------------------------------
+
+def code_rows(text):
+    """The numbers of the lines that hold code."""
+    docs, rows = set(), set()
+    for node in ast.walk(ast.parse(text)):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(
+                getattr(first.value, "value", None), str):
+            docs.update(range(first.lineno, first.end_lineno + 1))
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE,
+               tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in skipped:
+            rows.update(range(token.start[0], token.end[0] + 1))
+    return rows - docs
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_files_and_functions_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    rows = code_rows(text)
+    assert len(rows) <= FILE
+    most = KERNEL if "kernels" in path.parts else FUNCTION
+    long = {node.name: size for node in ast.walk(ast.parse(text))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and (size := len(rows & set(range(
+                node.lineno, node.end_lineno + 1)))) > most}
+    assert long == {}
+
+
+def test_the_parts_are_small():
+    total = dict.fromkeys(PARTS, 0)
+    for path in FILES:
+        inside = path.relative_to(PACKAGE).parts
+        size = len(code_rows(path.read_text(encoding="utf-8")))
+        part = ("kernels" if "kernels" in inside else inside[0]
+                if inside[0] in ("engine", "extras", "exercises") else "core")
+        if part in total:
+            total[part] += size
+    total["core"] += total["engine"] + total["kernels"]
+    assert {k: n for k, n in total.items() if n > PARTS[k]} == {}
+
+
+def test_code_lines_are_counted_without_words():
+    text = '"""Doc."""\n\n# comment\ndef f():\n    """Doc."""\n    return 1\n'
+    assert code_rows(text) == {4, 6}
+
+
+# ---- tests --------------------------------------------------------------
+
+def test_each_file_has_its_tests():
+    def tests_of(path):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        folder = [p for p in ("kernels", "exercises") if p in parts]
+        return (folder or [parts[-1].strip("_")])[0]
+
+    names = {tests_of(path) for path in FILES if path.stem != "__init__"}
+    missing = [name for name in sorted(names)
+               if not (ROOT / "tests" / f"test_{name}.py").exists()]
+    assert missing == []
