@@ -319,7 +319,7 @@ def test_folder_crops_resizes_and_sorts(tmp_path):
     images = data.folder(tmp_path, size=16)
     assert images.shape == (2, 16, 16, 3) and images.dtype == np.uint8
     assert np.abs(images[0].astype(int) - 128).max() <= 1
-    assert (images[1, :, 2:-2] == (200, 100, 50)).all()
+    assert (images[1, :, 3:-3] == (200, 100, 50)).all()
 
 
 def test_folder_turns_transparency_white_and_16_bits_to_8(tmp_path):

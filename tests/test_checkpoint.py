@@ -1,0 +1,151 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from tinygen import checkpoint
+
+META = {"model": "gan", "config": {"width": 8, "loss": "hinge"}, "step": 7}
+
+
+def arrays():
+    rng = np.random.default_rng(0)
+    return {"g.0.w": rng.standard_normal((3, 4)).astype(np.float32),
+            "g.0.b": rng.standard_normal(4),
+            "t": np.array(12, np.int64), "empty": np.zeros((0, 3)),
+            "turned": np.arange(12, dtype=np.float32).reshape(3, 4).T}
+
+
+def test_what_goes_in_comes_out(tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, arrays(), META)
+    loaded, meta = checkpoint.load(path)
+    assert meta == META and loaded.keys() == arrays().keys()
+    for name, array in arrays().items():
+        assert loaded[name].dtype == array.dtype
+        assert loaded[name].shape == array.shape
+        assert np.array_equal(loaded[name], array)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_contents_make_equal_files(tmp_path):
+    for name in "ab":
+        checkpoint.save(tmp_path / name, arrays(), META)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_half_precision(tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, arrays(), META, half=True)
+    loaded, _ = checkpoint.load(path)
+    want = arrays()["g.0.w"]
+    assert loaded["g.0.w"].dtype == np.float32
+    assert loaded["t"].dtype == np.int64
+    assert np.array_equal(loaded["g.0.w"], want.astype(np.float16))
+    with pytest.raises(ValueError, match="large holds NaN or infinity"):
+        checkpoint.save(path, {"large": np.array([1e6])}, META, half=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_bad_numbers_are_not_saved(tmp_path, value):
+    path = tmp_path / "c.safetensors"
+    with pytest.raises(ValueError, match="w holds NaN or infinity"):
+        checkpoint.save(path, {"w": np.array([1, value])}, META)
+    assert not list(tmp_path.iterdir())
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def cut_header(path):
+    path.write_bytes(path.read_bytes()[:30])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def text(path):
+    path.write_text("<!DOCTYPE html><html>Sign in</html>")
+
+
+def foreign(path):
+    save_file({"w": np.zeros(3)}, path, {"format": "pt"})
+
+
+def foreign_header(path):
+    save_file({"w": np.zeros(3)}, path, {"tinygen": "[1, 2"})
+
+
+def odd_header(path):
+    save_file({"w": np.zeros(3)}, path, {"tinygen": "[1, 2]"})
+
+
+def newer(path):
+    save_file({"w": np.zeros(3)}, path, {
+        "tinygen": json.dumps({**META, "format": checkpoint.FORMAT + 1})})
+
+
+@pytest.mark.parametrize(("spoil", "words"), [
+    (cut, "cut short or no checkpoint"), (cut_header, "cut short"),
+    (empty, "cut short"), (text, "cut short or no checkpoint"),
+    (foreign, "was not written by tinygen"),
+    (foreign_header, "was not written by tinygen"),
+    (odd_header, "was not written by tinygen"),
+    (newer, "install the newer tinygen"),
+])
+def test_a_bad_file_gets_one_sentence_with_its_name(tmp_path, spoil, words):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, arrays(), META)
+    spoil(path)
+    with pytest.raises(ValueError, match=words) as caught:
+        checkpoint.load(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(FileNotFoundError, match="no checkpoint"):
+            checkpoint.load(path)
+
+
+@pytest.mark.parametrize(("name", "config", "words"), [
+    ("vae", META["config"], "holds a 'gan' model, not 'vae'"),
+    ("gan", {"width": 16, "loss": "hinge"}, "width=8.*width=16"),
+    ("gan", {"width": 8}, "loss='hinge'.*loss=None"),
+])
+def test_another_architecture_is_named(name, config, words):
+    with pytest.raises(ValueError, match=words):
+        checkpoint.check_model("c.safetensors", META, name, config)
+
+
+def test_the_same_architecture_passes():
+    meta = {"model": "gan", "config": {"betas": [0.5, 0.9]}}
+    checkpoint.check_model("c", meta, "gan", {"betas": (0.5, 0.9)})
+
+
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from tinygen import checkpoint
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    checkpoint.save(sys.argv[1], {"w": np.ones(10_000)}, {})
+except OSError as error:
+    print("refused:", error.strerror)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, {"w": np.zeros(3)}, META)
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, path], text=True,
+                          capture_output=True, timeout=60)
+    assert done.stdout.startswith("refused: File too large"), done.stderr
+    assert np.array_equal(checkpoint.load(path)[0]["w"], np.zeros(3))
+    assert list(tmp_path.iterdir()) == [path]

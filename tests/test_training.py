@@ -1,0 +1,420 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tinygen as tg
+from tinygen import checkpoint, training
+from tinygen.training import History, fit
+
+
+@dataclasses.dataclass
+class ToyConfig:
+    width: int = 5
+
+
+class Toy:
+    """The protocol that fit() trains, without a network: w follows the mean
+    of the images, plus noise."""
+
+    name = "toy"
+
+    def __init__(self, config=None):
+        self.config = config or ToyConfig()
+        self.w = tg.Tensor(np.zeros((self.config.width, 3), np.float32))
+        self.moments = np.zeros(3)
+        self.fail_at, self.steps = {}, 0
+
+    def step(self, x, rng):
+        self.steps += 1
+        if self.steps in self.fail_at:
+            return self.fail_at[self.steps](self)
+        target = x.mean(axis=(0, 1, 2))
+        self.moments += rng.standard_normal(3)
+        noise = rng.standard_normal(self.w.shape).astype(np.float32)
+        self.w.assign(0.9 * self.w.data + 0.1 * target + 0.01 * noise)
+        return {"d_loss": float(np.abs(self.w.data - target).mean()),
+                "d_real": 0.5}
+
+    def sample(self, n, rng):
+        colours = rng.choice(self.w.data, n)[:, None, None, :]
+        return np.clip(np.broadcast_to(colours, (n, 4, 4, 3)), -1, 1)
+
+
+def images(n=50):
+    rng = np.random.default_rng(0)
+    return rng.integers(256, size=(n, 4, 4, 3), dtype=np.uint8)
+
+
+def train(toy, steps, **options):
+    return fit(toy, images(), steps, batch=8, progress=False, **options)
+
+
+def same(first, second):
+    """Equal to the bit: states, and histories without the clock."""
+    one, two = tg.state(first), tg.state(second)
+    return one.keys() == two.keys() and all(
+        np.array_equal(one[k], two[k]) for k in one)
+
+
+# ---- the history -----------------------------------------------------------
+
+
+def test_history_is_columns_that_survive_a_csv_file(tmp_path):
+    history = History()
+    assert len(history) == 0 and list(history) == []
+    for k in range(5):
+        history.append({"step": k + 1, "d_loss": 1 / (k + 3)})
+    assert len(history) == 5 and list(history) == ["step", "d_loss"]
+    assert np.array_equal(history["d_loss"], 1 / np.arange(3, 8))
+    history.to_csv(tmp_path / "h.csv")
+    assert (tmp_path / "h.csv").read_text().startswith("step,d_loss\n1,0.33")
+    again = History.from_csv(tmp_path / "h.csv")
+    assert again.columns == history.columns
+    History({"a": []}).to_csv(tmp_path / "e.csv")
+    assert History.from_csv(tmp_path / "e.csv").columns == {"a": []}
+
+
+def test_history_names_what_it_lacks():
+    with pytest.raises(KeyError, match="no column 'g_loss', only d_loss"):
+        History({"d_loss": [1]})["g_loss"]
+    history = History()
+    history.append({"a": 1})
+    with pytest.raises(ValueError, match="has b; the rows before it a"):
+        history.append({"b": 1})
+
+
+# ---- a training ------------------------------------------------------------
+
+
+def test_fit_returns_the_history_and_reports_each_step():
+    seen = []
+    history = train(Toy(), 6, report=lambda step, row: seen.append(
+        (step, row["d_loss"])))
+    assert list(history) == ["step", "d_loss", "d_real"]
+    assert history["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert seen == list(zip(history["step"], history["d_loss"]))
+
+
+def test_the_seed_decides_everything():
+    toys = [Toy() for _ in range(3)]
+    for toy, seed in zip(toys, (1, 1, 2)):
+        train(toy, 10, seed=seed)
+    assert same(toys[0], toys[1]) and not same(toys[0], toys[2])
+
+
+def test_a_run_leaves_its_files(tmp_path):
+    out = tmp_path / "deep" / "run"
+    history = train(Toy(), 25, out=out, sample_every=10, checkpoint_every=7)
+    names = sorted(str(p.relative_to(out)) for p in out.rglob("*"))
+    samples = [f"{step:06}.png" for step in (0, 10, 20, 25)]
+    assert names == ["checkpoint.safetensors", "history.csv", "samples",
+                     *(str(Path("samples", s)) for s in samples)]
+    saved = History.from_csv(out / "history.csv")
+    assert saved.columns == history.columns
+    with Image.open(out / "samples" / "000025.png") as grid:
+        assert grid.size == (8 * 5 * 2 - 2, 8 * 5 * 2 - 2)
+
+
+def test_sampling_does_not_disturb_the_training(tmp_path):
+    watched, alone = Toy(), Toy()
+    train(watched, 12, out=tmp_path, sample_every=1, checkpoint_every=1)
+    train(alone, 12)
+    assert same(watched, alone)
+
+
+def test_progress_shows_the_losses(capfd, monkeypatch):
+    monkeypatch.delenv("TINYGEN_PROGRESS", raising=False)
+    fit(Toy(), images(), 3, batch=8)
+    assert "3/3 steps  d_loss 0.0" in capfd.readouterr().err
+    train(Toy(), 3)
+    assert capfd.readouterr() == ("", "")
+
+
+# ---- stop and go on --------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [0, 1, 6, 13, 19])
+def test_resume_continues_to_the_bit(tmp_path, stop):
+    straight, first, second = Toy(), Toy(), Toy()
+    whole = train(straight, 20, out=tmp_path / "a", checkpoint_every=7)
+    train(first, stop, out=tmp_path / "b", checkpoint_every=7, seed=0)
+    parts = train(second, 20, out=tmp_path / "b", resume=True)
+    assert same(straight, second)
+    assert whole.columns == parts.columns
+    arrays, meta = checkpoint.load(tmp_path / "a" / training.CHECKPOINT)
+    others, other = checkpoint.load(tmp_path / "b" / training.CHECKPOINT)
+    assert all(np.array_equal(arrays[k], others[k]) for k in arrays)
+    for key in meta.keys() - {"seconds"}:
+        assert meta[key] == other[key]
+    a, b = (tmp_path / x / "samples" / "000020.png" for x in "ab")
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    train(Toy(), 9, out=tmp_path)
+    before = (tmp_path / training.CHECKPOINT).read_bytes()
+    history = train(Toy(), 9, out=tmp_path, resume=True)
+    assert len(history) == 9
+    assert (tmp_path / training.CHECKPOINT).read_bytes() == before
+
+
+def test_notes_are_kept(tmp_path):
+    train(Toy(), 2, out=tmp_path, note={"data": "toys"})
+    train(Toy(), 3, out=tmp_path, note={"more": 1}, resume=True)
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["note"] == {"data": "toys", "more": 1}
+    assert meta["step"] == 3 and meta["seconds"] > 0
+
+
+def press_ctrl_c(step, at):
+    if step == at:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_resume(tmp_path):
+    straight, stopped, resumed = Toy(), Toy(), Toy()
+    train(straight, 20)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(stopped, 20, out=tmp_path,
+              report=lambda step, row: press_ctrl_c(step, 11))
+    assert "after step 11 of 20" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert "resume=True" in str(caught.value)
+    assert signal.getsignal(signal.SIGINT) is before
+    train(resumed, 20, out=tmp_path, resume=True)
+    assert same(straight, resumed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_inside_a_step_and_twice(tmp_path):
+    def once(toy):
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"d_loss": 0.0, "d_real": 0.0}
+
+    def twice(toy):
+        once(toy)
+        return once(toy)
+
+    for press, words in ((once, "after step 4 of 20"), (twice, "^$")):
+        toy = Toy()
+        toy.fail_at = {4: press}
+        with pytest.raises(KeyboardInterrupt, match=words):
+            train(toy, 20, out=tmp_path / press.__name__)
+
+
+def test_ctrl_c_without_a_folder_says_that_nothing_was_saved():
+    with pytest.raises(KeyboardInterrupt, match="nothing was saved"):
+        train(Toy(), 20, report=lambda step, row: press_ctrl_c(step, 3))
+
+
+def test_fit_in_another_thread_leaves_the_signals_alone():
+    before = signal.getsignal(signal.SIGINT)
+    done = []
+    thread = threading.Thread(target=lambda: done.append(train(Toy(), 3)))
+    thread.start()
+    thread.join()
+    assert len(done[0]) == 3 and signal.getsignal(signal.SIGINT) is before
+
+
+KILLED = """
+    import sys, time
+    sys.path.insert(0, {folder!r})
+    from test_training import Toy, fit, images
+    fit(Toy(), images(), 100_000, batch=8, out=sys.argv[1], progress=False,
+        sample_every=50, checkpoint_every=3,
+        report=lambda step, row: step == 1 and print("going", flush=True))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2, 0.4, 0.7, 1.1])
+def test_a_killed_run_resumes_to_the_bit(tmp_path, seconds):
+    code = textwrap.dedent(KILLED.format(folder=str(Path(__file__).parent)))
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path],
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "going\n"
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    steps = meta["step"] + 20
+    straight, resumed = Toy(), Toy()
+    whole = train(straight, steps)
+    parts = train(resumed, steps, out=tmp_path, resume=True)
+    assert same(straight, resumed) and whole.columns == parts.columns
+    assert not [p for p in tmp_path.rglob("*") if ".part" in p.name]
+
+
+def gan_run(out, steps, resume=False):
+    model = tg.models.GAN(tg.models.GANConfig(width=4))
+    sprites, _ = tg.data.sprites(60, rng=1)
+    history = fit(model, sprites, steps, batch=8, out=out, resume=resume,
+                  progress=False)
+    return model, history
+
+
+def test_a_gan_resumes_to_the_bit(tmp_path):
+    straight, whole = gan_run(None, 6)
+    gan_run(tmp_path, 4)
+    resumed, parts = gan_run(tmp_path, 6, resume=True)
+    assert same(straight, resumed) and whole.columns == parts.columns
+
+
+# ---- what goes wrong -------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path, bad):
+    toy = Toy()
+    toy.fail_at = {14: lambda toy: {"d_loss": bad, "d_real": 0.5}}
+    with pytest.raises(FloatingPointError, match="step 14: d_loss is") as e:
+        train(toy, 20, out=tmp_path, checkpoint_every=5)
+    assert f"{tmp_path / training.CHECKPOINT}, is of step 10" in str(e.value)
+    resumed, straight = Toy(), Toy()
+    train(resumed, 20, out=tmp_path, resume=True)
+    train(straight, 20)
+    assert same(resumed, straight)
+
+
+def test_an_error_inside_a_step_learns_the_step(tmp_path):
+    def log_of_zero(toy):
+        raise FloatingPointError("log gives -inf")
+
+    toy = Toy()
+    toy.fail_at = {3: log_of_zero}
+    with pytest.raises(FloatingPointError,
+                       match="step 3: log gives -inf; nothing was saved"):
+        train(toy, 20)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
+    def poison(toy):
+        toy.w.assign(np.full_like(toy.w.data, np.nan))
+        return {"d_loss": 0.1, "d_real": 0.5}
+
+    toy = Toy()
+    toy.fail_at = {10: poison}
+    with pytest.raises(FloatingPointError, match="step 10: model.w holds"):
+        train(toy, 20, out=tmp_path, sample_every=100, checkpoint_every=5)
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 5
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path):
+    train(Toy(), 3, out=tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        train(Toy(), 3, out=tmp_path)
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    toy = Toy()
+    with pytest.raises(OSError, match="cannot write to the folder"):
+        train(toy, 3, out=tmp_path / "file" / "run")
+    assert toy.steps == 0
+
+
+def test_resume_without_a_run(tmp_path):
+    for out in (None, tmp_path / "none", tmp_path):
+        with pytest.raises(FileNotFoundError, match="no run to resume"):
+            train(Toy(), 3, out=out, resume=True)
+    assert not list(tmp_path.iterdir())
+
+
+def other_width(out):
+    train(Toy(ToyConfig(width=6)), 5, out=out, resume=True)
+
+
+def other_model(out):
+    toy = Toy()
+    toy.name = "vae"
+    train(toy, 5, out=out, resume=True)
+
+
+def other_images(out):
+    fit(Toy(), images()[::-1], 5, batch=8, out=out, resume=True)
+
+
+def other_batch(out):
+    fit(Toy(), images(), 5, batch=9, out=out, resume=True)
+
+
+def other_seed(out):
+    train(Toy(), 5, out=out, resume=True, seed=3)
+
+
+def other_shape(out):
+    toy = Toy()
+    toy.w = tg.Tensor(np.zeros((5, 4), np.float32))
+    train(toy, 5, out=out, resume=True)
+
+
+def cut_short(out):
+    path = out / training.CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-7])
+    train(Toy(), 5, out=out, resume=True)
+
+
+def weights_only(out):
+    (out / training.CHECKPOINT).unlink()
+    checkpoint.save(out / training.CHECKPOINT, {},
+                    {"model": "toy", "config": {"width": 5}})
+    train(Toy(), 5, out=out, resume=True)
+
+
+@pytest.mark.parametrize(("resume", "words"), [
+    (other_width, "width=5.*width=6"), (other_model, "'toy' model"),
+    (other_images, "images="), (other_batch, "batch=8.*batch=9"),
+    (other_seed, "seed=0.*seed=3"), (cut_short, "cut short"),
+    (other_shape, r"safetensors: load_state: w has shape \(5, 3\)"),
+    (weights_only, "weights only"),
+])
+def test_resume_refuses_another_run(tmp_path, resume, words):
+    train(Toy(), 3, out=tmp_path)
+    with pytest.raises(ValueError, match=words) as caught:
+        resume(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+# ---- models from files -----------------------------------------------------
+
+
+def test_load_model_from_a_run_and_from_sampling_weights(tmp_path):
+    model, _ = gan_run(tmp_path, 2)
+    loaded, meta = training.load_model(tmp_path / training.CHECKPOINT)
+    assert same(model, loaded) and meta["step"] == 2
+    small = tmp_path / "gan.safetensors"
+    training.save_sampler(small, model, "g", command="train gan", seconds=3)
+    sampler, meta = training.load_model(small)
+    assert meta["note"] == {"command": "train gan", "seconds": 3}
+    a, b = (m.sample(4, np.random.default_rng(1)) for m in (model, sampler))
+    assert np.abs(a - b).max() < 0.02
+    assert small.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize(("meta", "words"), [
+    ({"model": "toy", "config": {}}, "no model is called 'toy'"),
+    ({"model": "gan", "config": {"wide": 1}}, "do not fit a gan"),
+    ({"model": "gan", "config": {}}, "missing"),
+    ({"note": {}}, "no model is called None"),
+])
+def test_load_model_refuses_in_words(tmp_path, meta, words):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, {}, meta)
+    with pytest.raises(ValueError, match=words) as caught:
+        training.load_model(path)
+    assert str(caught.value).startswith(str(path))

@@ -1,0 +1,89 @@
+"""A model in one file: arrays in safetensors, the rest as JSON beside them.
+
+The format holds numbers and text only: opening a file runs no code from it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .files import replacing
+
+FORMAT = 1
+MEND = "train a new one, or copy the file again from where it came"
+
+
+def save(path, arrays, meta, half=False):
+    """Write `arrays` (name -> ndarray) and `meta` (a dict for JSON) to path.
+
+    meta names the model and its config: {"model": "gan", "config": {...}}.
+    half: floats as float16, for weights that are only sampled from. The file
+    is replaced as a whole: a crash or a full disk leaves the old one.
+    ValueError: an array that holds NaN or infinity.
+    """
+    from safetensors.numpy import save as to_bytes
+    stored = {}
+    for name, array in arrays.items():
+        if half and array.dtype.kind == "f":
+            with np.errstate(over="ignore"):  # infinity, refused below
+                array = array.astype(np.float16)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity: not saved to "
+                             f"{path}")
+        stored[name] = np.asarray(array, order="C")
+    header = json.dumps({**meta, "format": FORMAT}, sort_keys=True)
+    with replacing(path) as part:
+        part.write_bytes(to_bytes(stored, {"tinygen": header}))
+
+
+def load(path):
+    """(arrays, meta) as given to save(); float16 comes back as float32.
+
+    FileNotFoundError: no such file. ValueError: cut short, not a checkpoint
+    of tinygen's, or written by a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, "np") as file:
+            header = (file.metadata() or {}).get("tinygen")
+            meta = _read_header(path, header)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is cut short or no checkpoint "
+                         f"({error}): {MEND}") from None
+    for name, array in arrays.items():
+        if array.dtype == np.float16:
+            arrays[name] = array.astype(np.float32)
+    return arrays, meta
+
+
+def _read_header(path, header):
+    try:
+        meta = json.loads(header)
+        version = meta.pop("format")
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise ValueError(f"{path} was not written by tinygen: {MEND}"
+                         ) from None
+    if version != FORMAT:
+        raise ValueError(f"{path} has format {version}, this tinygen reads "
+                         f"format {FORMAT}: install the newer tinygen")
+    return meta
+
+
+def check_model(path, meta, name, config):
+    """ValueError unless the file at path is of this model and config."""
+    if meta.get("model") != name:
+        raise ValueError(f"{path} holds a {meta.get('model')!r} model, not "
+                         f"{name!r}: choose another file or folder")
+    stored = meta.get("config", {})
+    config = json.loads(json.dumps(config))  # tuples become lists
+    for key in sorted(stored.keys() | config.keys()):
+        if stored.get(key) != config.get(key):
+            raise ValueError(
+                f"{path} was trained with {key}={stored.get(key)!r}, the "
+                f"model here has {key}={config.get(key)!r}: build the model "
+                "with the config in the file")

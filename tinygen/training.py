@@ -1,0 +1,308 @@
+"""fit(): train a model, watch it, stop it, and go on where it stopped.
+
+A model is anything with a name, a config (a dataclass), step(x, rng) and
+sample(n, rng). A run is a folder: checkpoint.safetensors (all that is needed
+to go on), history.csv, and samples/, drawn from the same noise each time.
+"""
+
+import csv
+import dataclasses
+import math
+import signal
+import threading
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from tinygen import checkpoint
+from tinygen.data import batches, save_grid
+from tinygen.engine.layers import load_state, state
+from tinygen.files import replacing, writable_folder
+from tinygen.progress import Progress
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+class History:
+    """Columns of numbers, one row per step: history["d_loss"] is an array.
+
+    Iterating gives the names of the columns, len() the number of rows.
+    """
+
+    def __init__(self, columns=()):
+        self.columns = {k: list(v) for k, v in dict(columns).items()}
+
+    def append(self, row):
+        """Add a dict of numbers, with the names of the first one."""
+        columns = self.columns or {name: [] for name in row}
+        if row.keys() != columns.keys():
+            raise ValueError(f"a row of the history has {', '.join(row)}; "
+                             f"the rows before it {', '.join(columns)}")
+        for name, value in row.items():
+            columns[name].append(float(value))
+        self.columns = columns
+
+    def __getitem__(self, name):
+        if name not in self.columns:
+            raise KeyError(f"the history has no column {name!r}, only "
+                           + ", ".join(self.columns))
+        return np.array(self.columns[name])
+
+    def __iter__(self):
+        return iter(self.columns)
+
+    def __len__(self):
+        return max(map(len, self.columns.values()), default=0)
+
+    def to_csv(self, path):
+        """Write a header and a line per row; from_csv reads the same."""
+        with (replacing(path) as part,
+              open(part, "w", newline="", encoding="utf-8") as file):
+            writer = csv.writer(file)
+            writer.writerow(self.columns)
+            for row in zip(*self.columns.values()):
+                writer.writerow(int(x) if x.is_integer() else x for x in row)
+
+    @classmethod
+    def from_csv(cls, path):
+        """The History in a file. ValueError: it holds something else."""
+        with open(path, newline="", encoding="utf-8") as file:
+            names, *rows = csv.reader(file)
+        columns = zip(*rows, strict=True) if rows else [[]] * len(names)
+        return cls({name: list(map(float, column))
+                    for name, column in zip(names, columns, strict=True)})
+
+
+def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
+        sample_every=200, checkpoint_every=200, progress=True, report=None,
+        note=None):
+    """Train `model` on `images` up to step number `steps`; its History.
+
+    images   uint8, or float32 in [-1, 1]; [n, H, W, C]
+    seed     decides the order of the images and every draw of the training
+    out      the run's folder: a grid of samples every sample_every steps, a
+             checkpoint every checkpoint_every, both at the end; None: none
+    resume   go on with the run in `out`: k steps, then a resume, give what
+             one training of as many steps gives, to the bit
+    report   called as report(step, row) after each step; row holds what
+             model.step returned
+    note     a dict for JSON that the checkpoint keeps
+
+    Ctrl-C ends the step, saves, and raises KeyboardInterrupt. Errors, all
+    but the last before training starts: FileExistsError (out holds a run),
+    FileNotFoundError (nothing to resume), ValueError (the run is of another
+    model or other images), OSError (out cannot be written), and
+    FloatingPointError (NaN or infinity; the last checkpoint stays).
+    """
+    run = Run(model, images, batch, seed, out, note)
+    if resume:
+        run.resume()
+    else:
+        run.start()
+    with Interrupt() as ctrl_c, Progress(steps, show=progress) as line:
+        while run.step < steps and not ctrl_c.asked:
+            row = run.train()
+            line.update(run.step, "  ".join(
+                f"{name} {value:.3g}" for name, value in row.items()))
+            if report:
+                report(run.step, row)
+            if run.step % sample_every == 0 or run.step == steps:
+                run.draw()
+            if run.step % checkpoint_every == 0 or run.step == steps:
+                run.save()
+        if ctrl_c.asked:
+            run.save()
+    if ctrl_c.asked:
+        raise KeyboardInterrupt(run.farewell(steps))
+    return run.history
+
+
+class Run:
+    """A training and its folder: what fit() keeps between two steps."""
+
+    def __init__(self, model, images, batch, seed, out, note):
+        self.model, self.history, self.step = model, History(), 0
+        self.note, self.seconds = note or {}, 0.0
+        self.out = None if out is None else Path(out)
+        order, self.rng = np.random.default_rng(seed).spawn(2)
+        self.batches = batches(images, batch, order)
+        images = self.batches.images
+        self.fixed = {"batch": batch, "seed": seed, "images": {
+            "shape": list(images.shape),
+            "crc32": zlib.crc32(np.ascontiguousarray(images))}}
+
+    @property
+    def path(self):
+        return self.out / CHECKPOINT
+
+    def start(self):
+        """Claim the folder; write a first checkpoint, to learn that it
+        works before hours have gone."""
+        if self.out is None:
+            return
+        if self.path.exists():
+            raise FileExistsError(
+                f"{self.out} holds a run already: go on with it by "
+                "resume=True (--resume), or choose another folder")
+        self._claim()
+        self.draw()
+        self.save()
+
+    def _claim(self):
+        writable_folder(self.out / "samples")
+        for left in self.out.rglob(".*.part*"):  # of a killed process
+            left.unlink()
+
+    def resume(self):
+        """Take everything from the folder's checkpoint."""
+        if self.out is None or not self.path.exists():
+            raise FileNotFoundError(
+                f"there is no run to resume in {self.out}: start one "
+                "without resume")
+        arrays, meta = checkpoint.load(self.path)
+        self._claim()
+        checkpoint.check_model(self.path, meta, self.model.name,
+                               dataclasses.asdict(self.model.config))
+        self._check_fixed(meta.get("fixed"))
+        load_arrays(self.model, _part(arrays, "model."), self.path)
+        self.history = History({
+            name: arrays["history." + name] for name in meta["columns"]})
+        self.step, self.seconds = meta["step"], meta["seconds"]
+        self.rng.bit_generator.state = meta["rng"]
+        self.batches.load_state(meta["batches"])
+        self.note = meta["note"] | self.note
+
+    def _check_fixed(self, stored):
+        if stored is None:
+            raise ValueError(f"{self.path} holds weights only: one can draw "
+                             "samples from it, but not resume")
+        for name, value in self.fixed.items():
+            if stored[name] != value:
+                raise ValueError(
+                    f"the run in {self.out} has {name}={stored[name]}, this "
+                    f"call {name}={value}: resume with the same {name}, or "
+                    "start another run")
+
+    def train(self):
+        """One step: the row of numbers it adds to the history."""
+        began = time.perf_counter()
+        try:
+            row = dict(self.model.step(next(self.batches), self.rng))
+            for name, value in row.items():
+                if not math.isfinite(value):
+                    raise FloatingPointError(f"{name} is {value}")
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"step {self.step + 1}: {error}; {self._last()}; try a "
+                "smaller learning rate") from error
+        self.step += 1
+        self.seconds += time.perf_counter() - began
+        self.history.append({"step": self.step, **row})
+        return row
+
+    def _last(self):
+        if self.out is None:
+            return "nothing was saved"
+        _, meta = checkpoint.load(self.path)
+        return f"the last checkpoint, {self.path}, is of step {meta['step']}"
+
+    def draw(self):
+        """Write the grid of samples, always from the same noise."""
+        if self.out is not None:
+            rng = np.random.default_rng(self.fixed["seed"])
+            save_grid(self.model.sample(64, rng),
+                      self.out / "samples" / f"{self.step:06}.png")
+
+    def save(self):
+        """Write history.csv, then the checkpoint, each as a whole."""
+        if self.out is None:
+            return
+        arrays = {"model." + k: v for k, v in state(self.model).items()}
+        arrays |= {"history." + k: self.history[k] for k in self.history}
+        self.history.to_csv(self.out / "history.csv")
+        try:
+            checkpoint.save(self.path, arrays, {
+                **describe(self.model), "note": self.note,
+                "step": self.step, "seconds": self.seconds,
+                "fixed": self.fixed, "columns": list(self.history),
+                "rng": self.rng.bit_generator.state,
+                "batches": self.batches.state()})
+        except ValueError as error:
+            raise FloatingPointError(f"step {self.step}: {error}; "
+                                     f"{self._last()}") from None
+
+    def farewell(self, steps):
+        """What to say after Ctrl-C."""
+        done = f"stopped after step {self.step} of {steps}"
+        if self.out is None:
+            return f"{done}; nothing was saved, for no folder (out) was given"
+        return f"{done} and saved in {self.out}: go on with resume=True"
+
+
+class Interrupt:
+    """with Interrupt() as ctrl_c: the first Ctrl-C sets ctrl_c.asked, a
+    second one raises KeyboardInterrupt at once."""
+
+    def __enter__(self):
+        self.asked, self.old = False, None
+        if threading.current_thread() is threading.main_thread():
+            self.old = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, number, frame):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __exit__(self, *error):
+        if self.old is not None:
+            signal.signal(signal.SIGINT, self.old)
+
+
+def describe(model):
+    """What a checkpoint's header says of a model, to build it again."""
+    return {"model": model.name, "config": dataclasses.asdict(model.config)}
+
+
+def save_sampler(path, model, part, **note):
+    """Write what sampling needs, as float16: the state of model.<part>.
+
+    save_sampler("gan.safetensors", gan, "g", command=..., seconds=...)
+    """
+    checkpoint.save(path, state(getattr(model, part)), {
+        **describe(model), "part": part, "note": note}, half=True)
+
+
+def load_model(path):
+    """(model, meta) from a run's checkpoint or a save_sampler file.
+
+    meta: the header; meta["note"] holds the notes. From a save_sampler file
+    only sampling makes sense. ValueError and FileNotFoundError as for
+    checkpoint.load; ValueError: a model that tinygen does not know.
+    """
+    from tinygen import models
+    arrays, meta = checkpoint.load(path)
+    try:
+        model = models.build(meta.get("model"), meta.get("config", {}))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if "part" in meta:
+        load_arrays(getattr(model, meta["part"]), arrays, path)
+    else:
+        load_arrays(model, _part(arrays, "model."), path)
+    return model, meta
+
+
+def load_arrays(obj, arrays, path):
+    """load_state, and an error that names the file."""
+    try:
+        load_state(obj, arrays)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _part(arrays, prefix):
+    return {name.removeprefix(prefix): array
+            for name, array in arrays.items() if name.startswith(prefix)}
