@@ -34,8 +34,8 @@ $(READY): requirements.txt book/requirements.txt pyproject.toml
 	@test -x $(PY) || "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info \
 		< (3, 11) and "tinygen needs Python 3.11 or newer; this is " \
 		+ sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'
-	@echo "Setting up $(VENV): once, a few minutes."
-	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
+	@test -x $(PY) || { echo "Making $(VENV): once, a few minutes."; \
+		"$(PYTHON)" -m venv $(VENV); }
 	@$(PY) -m pip install --quiet --disable-pip-version-check \
 		-r requirements.txt
 	@touch $@

@@ -62,10 +62,13 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 FAST = os.environ.get("TINYGEN_FAST", "") not in ("", "0")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+IN_A_PAGE = {"TINYGEN_PROGRESS": "0",
+             "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 PICTURE = 150_000               # bytes; larger ones get 256 colours
 
 NUMBER = re.compile(
-    r"(?<![\w.])[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|"
+    r"(?<![\w.])[-+]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
+    r"(?:[eE][-+]?\d+)?|"
     r"(?<![\w.])[-+]?(?:nan|inf)(?!\w)")
 UNIT = re.compile(r"x(?!\w)|\s?(?:(?:[num\u00b5]?s|min|seconds?|minutes?)"
                   r"(?!\w)|(?:steps|images|it)/s|G?FLOP)")
@@ -117,12 +120,11 @@ def execute(notebook, path, label=""):
     began = time.time()
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     notebook.metadata["kernelspec"] = KERNEL
-    # Pages show no progress lines
-    os.environ["TINYGEN_PROGRESS"] = "0"
     NotebookClient(
         notebook, timeout=900, kernel_name="python3", record_timing=False,
         coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(path.parent)}}).execute()
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute(env=os.environ | IN_A_PAGE)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [clean(o) for o in cell.outputs if wanted(o)]
@@ -174,9 +176,9 @@ def texts(cell):
 
 
 def split(text):
-    """(words, numbers): the text without its numbers, and the numbers; a
-    number with a unit of time is NaN, to say that it is not compared."""
-    numbers = [float("nan") if UNIT.match(text, m.end())
+    """(words, numbers): the text without its numbers, and the numbers; in
+    place of one with a unit of time there is None: it is not compared."""
+    numbers = [None if UNIT.match(text, m.end())
                else float(m.group().replace(",", ""))
                for m in NUMBER.finditer(text)]
     return " ".join(NUMBER.sub("#", text).split()), numbers
@@ -201,7 +203,9 @@ def differences(stored, again):
 
 def unequal(k, numbers, numbers2):
     for a, b in zip(numbers, numbers2, strict=True):
-        if abs(a - b) > 1e-6 * max(1.0, abs(a)):    # a NaN is never larger
+        if None in (a, b) or a == b or (a != a and b != b):
+            continue
+        if not abs(a - b) <= 1e-6 * max(1.0, abs(a)):   # so NaN differs
             yield f"cell {k}: {b!r}, stored {a!r}"
 
 
@@ -211,7 +215,7 @@ def outside(k, numbers, ranges):
                "run chapters.py ranges")
         return
     for x, bounds in zip(numbers, ranges, strict=True):
-        if bounds and not bounds[0] <= x <= bounds[1]:
+        if bounds and x is not None and not bounds[0] <= x <= bounds[1]:
             yield f"cell {k}: {x!r} is outside {bounds}"
 
 
@@ -240,9 +244,9 @@ def find_ranges(path, seeds):
 
 def widened(values):
     """[low, high] of the values and a quarter more; None if not compared."""
-    low, high = min(values), max(values)
-    if any(x != x for x in values):
+    if None in values:
         return None
+    low, high = min(values), max(values)
     margin = 0.25 * (high - low) + 1e-6 * max(1.0, abs(low), abs(high))
     return [float(f"{low - margin:.6g}"), float(f"{high + margin:.6g}")]
 
