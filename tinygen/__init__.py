@@ -83,7 +83,8 @@ __version__ = "0.1.0"
 # Loaded when first asked for, so that `import tinygen` stays quick.
 _LAZY = {
     "losses": "tinygen.engine.losses", "data": "tinygen.data",
-    "models": "tinygen.models", "checking": "tinygen.checking",
+    "models": "tinygen.models", "metrics": "tinygen.metrics",
+    "checking": "tinygen.checking",
     "checkpoint": "tinygen.checkpoint", "show": "tinygen.show",
     "training": "tinygen.training", "exercises": "tinygen.exercises",
     "check_grads": "tinygen.checking:check_grads",

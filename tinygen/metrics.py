@@ -1,0 +1,58 @@
+"""Measures of generated images. All take N H W C in [-1, 1] or uint8."""
+
+import numpy as np
+
+from tinygen.data import in_range, to_float
+
+
+def _as_float(images, who):
+    if images.dtype == np.uint8:
+        return to_float(images)
+    in_range(images, who)
+    return images
+
+
+def blur(images):
+    """Each pixel averaged with its 8 neighbours, weights 1 2 1 each way.
+
+    images N H W C float; beyond the border the edge is repeated.
+    """
+    for axis in (1, 2):
+        n = images.shape[axis]
+        at = np.arange(n)
+        before = images.take(np.maximum(at - 1, 0), axis)
+        after = images.take(np.minimum(at + 1, n - 1), axis)
+        images = (before + 2 * images + after) / 4
+    return images
+
+
+def nearest(samples, images, at_once=256):
+    """For each sample the number of the image nearest to it.
+
+    argmin_k |blur(sample) - blur(images[k])|^2, over pixels and channels:
+    the blur forgives a shift of a pixel. Finds plain copies, and lends a
+    sample the label of its neighbour. Returns integers N.
+    """
+    if samples.shape[1:] != images.shape[1:]:
+        raise ValueError(f"nearest: samples are {samples.shape[1:]}, the "
+                         f"images {images.shape[1:]}; they must be alike")
+    a = blur(_as_float(samples, "nearest")).reshape(len(samples), -1)
+    b = blur(_as_float(images, "nearest")).reshape(len(images), -1)
+    square = (b * b).sum(axis=1)
+    found = [np.argmin(square - 2 * a[k:k + at_once] @ b.T, axis=1)
+             for k in range(0, len(a), at_once)]
+    return np.concatenate(found)
+
+
+def diversity(samples):
+    """Mean distance between two different samples, over that from 0.
+
+    mean over i != j of |x_i - x_j| / sqrt(number of values): 0 when all
+    samples are the same image. To be compared with that of real images.
+    """
+    x = _as_float(samples, "diversity").reshape(len(samples), -1)
+    x = x.astype(np.float64)
+    square = (x * x).sum(axis=1)
+    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
+    n = len(x)
+    return float(np.sqrt(gaps / x.shape[1]).sum() / (n * (n - 1)))
