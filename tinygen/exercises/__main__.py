@@ -1,0 +1,56 @@
+"""python -m tinygen.exercises copy | solutions [FILE]"""
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from . import registry, workers
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tinygen.exercises",
+        description="Exercise notebooks to work in, and their solutions.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser(
+        "copy", help="copy the exercise notebooks to answers/; what is"
+        " there already is kept")
+    page = commands.add_parser(
+        "solutions", help="write the page of solutions for the book")
+    page.add_argument("file", nargs="?", type=Path,
+                      default=registry.CHAPTERS / "solutions.md")
+    commands.add_parser("serve")  # runner.py talks to these two
+    commands.add_parser("work")
+    given = parser.parse_args(arguments)
+    if given.command == "copy":
+        return copy()
+    if given.command == "solutions":
+        from .appendix import page
+        given.file.write_text(page(), encoding="utf-8")
+        return print(f"Wrote {given.file}")
+    return getattr(workers, given.command)()
+
+
+def copy(chapters=registry.CHAPTERS):
+    """chapters/*_exercises.ipynb -> answers/, never overwriting."""
+    answers = Path(chapters).parent / "answers"
+    notebooks = sorted(Path(chapters).glob("*_exercises.ipynb"))
+    if not notebooks:
+        return print(f"There are no exercises in {chapters} yet.")
+    try:
+        answers.mkdir(exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{answers} cannot be made: {error.strerror}.")
+    for source in notebooks:
+        target = answers / source.name
+        if target.exists():
+            print(f"kept    answers/{source.name}: it is yours")
+        else:
+            shutil.copyfile(source, target)
+            print(f"copied  answers/{source.name}")
+    print("Open one:  .venv/bin/jupyter notebook answers"
+          "\nCheck all: make check")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Comparing an answer's result with what is right, and saying both.
+
+NumPy's functions are bound here, before any answer runs: replacing
+np.allclose changes nothing.
+"""
+import copy
+from numbers import Number
+
+from numpy import (
+    abs,
+    argwhere,
+    array,
+    array2string,
+    asarray,
+    isfinite,
+    isnan,
+    ndarray,
+)
+
+SMALL = 24  # arrays of up to so many numbers are printed in full
+
+
+def is_tensor(x):
+    return type(x).__name__ == "Tensor" and hasattr(x, "data")
+
+
+def plain(x):
+    """The base ndarray behind a number, an array or a Tensor; else None."""
+    x = x.data if is_tensor(x) else x
+    if isinstance(x, (ndarray, Number)) or type(x).__module__ == "numpy":
+        x = array(x, subok=False)
+        return x if x.dtype.kind in "biufc" else None
+    return None
+
+
+def difference(got, expected, tol=1e-8, dtype=False):
+    """"" if got equals expected, else one sentence on the first difference.
+
+    Shapes must be equal: nothing is broadcast. Values may differ by tol
+    times the largest expected one.
+    """
+    if got is None and expected is not None:
+        return "Your function returned nothing: is there a `return`?"
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return _different_dicts(got, expected, tol, dtype)
+    if isinstance(expected, (list, tuple)):
+        if isinstance(got, (list, tuple)):
+            return _different_lists(got, expected, tol, dtype)
+        expected = stacked(list(expected))
+    wanted, a = plain(expected), plain(got)
+    if wanted is None or a is None:
+        if wanted is None and a is None and _equal(got, expected):
+            return ""
+        return f"Expected {kind(expected)}, got {kind(got)}."
+    if is_tensor(expected) and not is_tensor(got):
+        return f"Expected {kind(expected)}, got {kind(got)}."
+    if a.shape != wanted.shape:
+        return f"The shape must be {wanted.shape}; yours is {a.shape}."
+    if dtype and a.dtype != wanted.dtype:
+        return f"The dtype must be {wanted.dtype}; yours is {a.dtype}."
+    return _different_values(a, wanted, tol)
+
+
+def _different_values(a, b, tol):
+    a, b = (x.astype("complex128" if x.dtype.kind == "c" else "float64")
+            for x in (a, b))
+    sizes = abs(b[isfinite(b)])
+    scale = sizes.max() if sizes.size and sizes.max() > 0 else 1.
+    apart = abs(array(a - b)) if isfinite(a).all() and isfinite(b).all() \
+        else _apart(a, b)
+    bad = ~(apart <= tol * scale)
+    if not bad.any():
+        return ""
+    if a.ndim == 0:
+        return f"{number(b)} is right, you have {number(a)}."
+    at = tuple(int(i) for i in argwhere(bad)[0])
+    some = int(bad.sum())
+    return (f"{some} of {a.size} numbers differ, first at"
+            f" {list(at)}: {number(b[at])} is right, you have"
+            f" {number(a[at])}.")
+
+
+def _apart(a, b):
+    """|a - b|, where equal infinities and two NaNs are 0 apart."""
+    apart = array(abs(asarray([
+        0. if x == y or (isnan(x) and isnan(y)) else float("inf")
+        if not (isfinite(x) and isfinite(y)) else x - y
+        for x, y in zip(a.ravel(), b.ravel())])))
+    return apart.reshape(a.shape)
+
+
+def _different_lists(got, expected, tol, dtype):
+    if len(got) != len(expected):
+        return f"{len(expected)} items are right; yours are {len(got)}."
+    for i, (a, b) in enumerate(zip(got, expected)):
+        said = difference(a, b, tol, dtype)
+        if said:
+            return f"In item {i}: {said}"
+    return ""
+
+
+def _different_dicts(got, expected, tol, dtype):
+    if set(got) != set(expected):
+        return (f"The keys must be {sorted(map(str, expected))}; yours are"
+                f" {sorted(map(str, got))}.")
+    for key in expected:
+        said = difference(got[key], expected[key], tol, dtype)
+        if said:
+            return f"At key {key!r}: {said}"
+    return ""
+
+
+def stacked(items):
+    """A list of numbers as an array, where it is one; else unchanged."""
+    if type(items) is not list:
+        return items
+    try:
+        stacked = asarray(items)
+    except ValueError:
+        return items
+    return stacked if stacked.dtype.kind in "biufc" else items
+
+
+def _equal(a, b):
+    try:
+        return a is b or (type(a) is type(b) and bool(a == b))
+    except Exception:
+        return False
+
+
+# --- copies ----------------------------------------------------------------
+
+def fresh(x, tensors=False):
+    """A copy that an answer may spoil. Tensors are copied only if asked."""
+    if is_tensor(x) and not tensors:
+        return x
+    if type(x) in (list, tuple):
+        return type(x)(fresh(v, tensors) for v in x)
+    if type(x) is dict:
+        return {k: fresh(v, tensors) for k, v in x.items()}
+    try:
+        return copy.deepcopy(x)
+    except Exception:
+        return x  # what cannot be copied is passed as it is
+
+
+def arrays(x):
+    """The arrays in an argument, in order: what an answer could overwrite."""
+    if is_tensor(x):
+        return [x.data]
+    if isinstance(x, ndarray):
+        return [x]
+    if type(x) in (list, tuple, dict):
+        values = x.values() if type(x) is dict else x
+        return [a for v in values for a in arrays(v)]
+    return []
+
+
+# --- words -----------------------------------------------------------------
+
+def number(x):
+    x = x.item() if hasattr(x, "item") else x
+    return f"{x:.6g}" if isinstance(x, (float, complex)) else str(x)
+
+
+def kind(x):
+    """What sort of thing x is, with its shape: for messages."""
+    if x is None:
+        return "nothing (None)"
+    if is_tensor(x):
+        return f"a Tensor of shape {x.shape}"
+    if isinstance(x, ndarray):
+        return f"an array of shape {x.shape}"
+    if isinstance(x, Number):
+        return f"the number {number(x)}"
+    if callable(x):
+        return f"the function {getattr(x, '__name__', type(x).__name__)}"
+    return f"a {type(x).__name__}"
+
+
+def described(x, indent=""):
+    """A value as a reader wants to see it: small ones in full."""
+    if is_tensor(x):
+        return "Tensor " + described(x.data, indent + " " * 7)
+    if isinstance(x, ndarray) and x.dtype.kind in "biufc":
+        if x.ndim == 0:
+            return number(x)
+        if x.size <= SMALL:
+            return array2string(x, precision=5, suppress_small=True,
+                                separator=", ", prefix=indent)
+        spread = "" if x.dtype.kind == "c" else (
+            f", from {number(x.min())} to {number(x.max())}")
+        return f"{x.dtype} array of shape {x.shape}{spread}"
+    if isinstance(x, bool) or x is None or isinstance(x, str):
+        return repr(x)[:200]
+    if isinstance(x, Number):
+        return number(x)
+    if type(x) in (list, tuple):
+        inside = ", ".join(described(v, indent) for v in x[:8])
+        inside += ", ..." if len(x) > 8 else ""
+        return f"[{inside}]" if type(x) is list else f"({inside})"
+    if type(x) is dict:
+        return "{" + ", ".join(f"{k!r}: {described(v, indent)}"
+                               for k, v in list(x.items())[:8]) + "}"
+    return kind(x)

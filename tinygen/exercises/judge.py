@@ -1,0 +1,211 @@
+"""Judging one answer, inside a worker: load, run, compare, explain."""
+import ast
+import io
+import signal
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from . import lifting, registry, rules
+from .answer import Answer, TimeUp, Wrong, likely_mistake
+from .compare import is_tensor, plain
+from .reports import SOLVED, WRONG, Report, tidy
+
+PRINTED = 1000  # characters of an answer's own output that a report shows
+
+
+class Quiet(io.StringIO):
+    """Takes all that is printed, keeps the beginning."""
+
+    def write(self, text):
+        room = PRINTED - self.tell()
+        if room > 0:
+            super().write(text[:room])
+            if len(text) > room:
+                super().write(" ...")
+        return len(text)
+
+
+def judge(request, emit):
+    """Check the answer in `request`; emit(report) at least once.
+
+    request: name, root, pieces (Lifted.pieces), limit in seconds, and for
+    tests stand_in: "zeros" or "noise" in place of an answer. An incomplete
+    report, without a hint, is emitted before the search for the mistake.
+    """
+    exercise = registry.load(request["name"], request["root"])
+    report = Report(exercise.name, exercise.chapter, WRONG,
+                    section=exercise.options.section)
+    refused = rules.first_refusal(request["pieces"], exercise.options)
+    if refused:
+        _refuse(report, exercise, refused)
+        return emit(report)
+    printed = sys.stdout = sys.stderr = Quiet()
+    warnings.simplefilter("ignore")
+    guard = rules.Guard(_hidden(request["root"]))
+    function = None
+    try:
+        _set_alarm(request["limit"])
+        function, report.notes = _function(request, exercise)
+        in_time = _run(report, exercise, function, request["pieces"])
+        function = function if in_time else None
+        guard.check()
+    except rules.Refused as refusal:
+        _refuse(report, exercise, guard.refused or refusal)
+        function = None
+    finally:
+        _set_alarm(0)
+    report.printed = printed.getvalue().strip()
+    if report.verdict == SOLVED:
+        report.notes = []
+    emit(report)
+    if report.verdict == WRONG and callable(function) and not report.hint:
+        report.mistake = likely_mistake(exercise, function)
+        _add_hint(report, exercise)
+        emit(report)
+
+
+def _hidden(root):
+    """The files that an answer must not open."""
+    folders = [Path(root) / kind for kind in ("checks", "solutions", "wrong")]
+    book = registry.CHAPTERS.parent / "book" / "html"
+    return [*folders, registry.CHAPTERS / "solutions", book / "chapters"
+            / "solutions", book / "_sources"]
+
+
+def _set_alarm(seconds):
+    """TimeUp in that many seconds, inside the answer, so its line is known.
+
+    What does not come back to Python in time is killed from outside.
+    """
+    def ring(*_):
+        raise TimeUp
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _function(request, exercise):
+    """(the answer, notes on statements that failed)."""
+    if request.get("stand_in"):
+        return _stand_in(request["stand_in"], exercise.solution), []
+    space = rules.namespace(sys.modules["tinygen"], exercise.options)
+    notes = []
+    for label, source, wanted in request["pieces"]:
+        body = ast.parse(source).body
+        for index in wanted:
+            module = ast.Module([body[index]], [])
+            try:
+                exec(compile(module, label, "exec"), space)
+            except (rules.Refused, TimeUp):
+                raise
+            except BaseException as error:
+                notes.append(f"Line {body[index].lineno} of {label} failed:"
+                             f" {_plainly(error)}.")
+    return space.get(exercise.name), notes
+
+
+def _run(report, exercise, function, pieces):
+    """Run the check and fill in the report; whether it ended in time."""
+    in_time, sources = True, {label: source for label, source, _ in pieces}
+    answer = Answer(exercise, function, lambda e: explained(e, sources))
+    try:
+        if not callable(function):
+            raise Wrong(f"{exercise.name} is not a function.")
+        exercise.check(answer)
+        report.verdict = SOLVED
+        return in_time
+    except Wrong as wrong:
+        report.message = wrong.message
+        vars(report).update(wrong.fields)
+    except AssertionError as error:
+        report.message = " ".join(str(error).split())
+    except TimeUp as error:
+        in_time = False
+        report.message = ("It was not done in time: a loop that does not end,"
+                          " or far too slow."
+                          + _place(error, sources))
+    except rules.Refused:
+        raise
+    except BaseException as error:
+        report.message = ("The check could not go on with what your function"
+                          " returned. " + explained(error, sources))
+    report.called, report.got = answer.words()
+    return in_time
+
+
+def explained(error, sources):
+    """An exception in an answer, in words, with the reader's line."""
+    place = _place(error, sources)
+    if isinstance(error, NotImplementedError) and place:
+        return ("`raise NotImplementedError` was reached, which the stub came"
+                " with: delete it, or write the case that is missing."
+                + place)
+    if isinstance(error, SystemExit):
+        return ("Your function ends the interpreter. It should return"
+                " instead." + place)
+    if isinstance(error, NameError) and place:
+        return (f"{_plainly(error)}. Imports, functions, classes and"
+                " assignments come along from other cells, if they are not"
+                " inside a loop or a condition." + place)
+    return f"{_plainly(error)}{place}"
+
+
+def _plainly(error):
+    return f"{type(error).__name__}: {error}".rstrip(": ")[:500]
+
+
+def _place(error, sources):
+    """The last line of the reader's own code in a traceback."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        label = frame.f_code.co_filename
+        if label in sources:
+            text = sources[label].split("\n")[line - 1].strip()
+            place = f"\nLine {line} of {label}:\n      {text}"
+    return place
+
+
+def _refuse(report, exercise, refused):
+    """Report a refusal, with the hint of a wrong answer that does the same."""
+    report.verdict, report.message = WRONG, refused.words
+    report.called = report.got = report.expected = ""
+    used = refused.what.split(".")[-1]
+    lifted = lifting.Lifted([lifting.Cell("", exercise.wrong_source)])
+    for name in exercise.wrong:
+        own = rules.first_refusal(
+            lifted.pieces(f"{exercise.name}__{name}"), exercise.options)
+        if own and own.what.split(".")[-1] == used:
+            report.mistake = name
+            return _add_hint(report, exercise)
+
+
+def _add_hint(report, exercise):
+    if report.mistake:
+        report.hint, section = tidy(exercise.wrong[report.mistake].__doc__)
+        report.section = section or report.section
+
+
+# --- for tests -------------------------------------------------------------
+
+def _stand_in(what, solution):
+    """An answer of the right shapes and dtypes that knows nothing."""
+    rng = np.random.default_rng()
+
+    def spoiled(x):
+        if is_tensor(x):
+            return type(x)(spoiled(x.data))
+        if type(x) in (list, tuple):
+            return type(x)(map(spoiled, x))
+        if type(x) is dict:
+            return {key: spoiled(value) for key, value in x.items()}
+        numbers = plain(x)
+        if numbers is None:
+            return (lambda *a, **k: spoiled(x(*a, **k))) if callable(x) else x
+        noise = 9. * rng.normal(size=numbers.shape) * (what == "noise")
+        return noise.astype(numbers.dtype)
+    return lambda *inputs, **named: spoiled(solution(*inputs, **named))
+

@@ -1,0 +1,156 @@
+"""From a notebook's cells to a report, by way of a worker process."""
+import atexit
+import difflib
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import registry, workers
+from .lifting import Lifted
+from .reports import WRONG, Report
+
+LIMIT = 10.  # seconds an answer may take
+
+
+def check_cells(name, cells, root=registry.HERE, limit=LIMIT):
+    """The Report on the answer called `name` in these cells."""
+    return check_lifted(name, Lifted(cells), root, limit)
+
+
+def check_lifted(name, lifted, root=registry.HERE, limit=LIMIT):
+    """The same for cells that have been read already.
+
+    ValueError if there is no exercise of that name.
+    """
+    report = Report(name, chapter_of(name, root))
+    begun = time.perf_counter()
+    makers = lifted.makers(name)
+    if not makers:
+        _missing(report, lifted)
+    elif not lifted.is_stub(makers[-1]):
+        report = judged(name, lifted.pieces(name), root, limit)
+        if report.verdict == WRONG:
+            report.notes += [_left_out(*b) for b in lifted.broken]
+    report.notes += _others(name, lifted, makers)
+    report.seconds = time.perf_counter() - begun
+    return report
+
+
+def judged(name, pieces, root=registry.HERE, limit=LIMIT, stand_in=""):
+    """The Report of a worker on these pieces of source."""
+    request = {"name": name, "root": str(root), "pieces": pieces,
+               "limit": limit, "stand_in": stand_in}
+    fields = _server.ask(request) if workers.HAS_FORK else _run_apart(request)
+    report = Report(name, chapter_of(name, root), WRONG)
+    vars(report).update(fields)
+    return report
+
+
+def chapter_of(name, root=registry.HERE):
+    names = registry.registered(root)
+    if name in names:
+        return names[name]
+    near = difflib.get_close_matches(name, names, 1)
+    raise ValueError(f"There is no exercise called {name!r}."
+                     + (f" Did you mean {near[0]!r}?" if near else ""))
+
+
+def _missing(report, lifted):
+    """No cell defines the name: say so, or which cell could not be read."""
+    cells = lifted.mentions(report.name)
+    for cell, error in lifted.broken:
+        if cell in cells:
+            report.verdict = WRONG
+            report.message = _left_out(cell, error)
+            return
+    report.message = f"No code cell defines a function {report.name}."
+    if any(not cell.is_code for cell in cells):
+        report.message = (f"{report.name} stands in a text cell: change the"
+                          " cell's type to Code.")
+
+
+def _left_out(cell, error):
+    return (f"{cell.label[:1].upper()}{cell.label[1:]} is not Python and was"
+            f" left out. Line {error.lineno}: {error.msg}.")
+
+
+def _others(name, lifted, makers):
+    """A note, if the name is defined more than once in a notebook."""
+    places = list(dict.fromkeys(map(lifted.where, makers)))
+    if len(places) < 2 or places[0].startswith("In ["):
+        return []  # running a cell again is no second definition
+    return [f"{name} is defined in {', '.join(places[:-1])} and"
+            f" {places[-1]}; the last one counts."]
+
+
+# --- the server, seen from outside -----------------------------------------
+
+def _environment():
+    """Workers use the kernels that need no compiling."""
+    path = [str(registry.HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "TINYGEN_KERNELS": "plain",
+            "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
+def _command(word):
+    return [sys.executable, "-m", "tinygen.exercises", word]
+
+
+def _run_apart(request):
+    """One answer in an interpreter of its own."""
+    try:
+        done = subprocess.run(
+            _command("work"), input=json.dumps(request), text=True,
+            encoding="utf-8", stdout=subprocess.PIPE, env=_environment(),
+            stderr=subprocess.DEVNULL, timeout=request["limit"] + 60)
+    except subprocess.TimeoutExpired:
+        return workers.timed_out(request)
+    return workers.last_report(done.stdout) or workers.died(f"exit code {done.returncode}")
+
+
+class _Server:
+    """The process that forks workers; started at the first question."""
+
+    def __init__(self):
+        self._process = None
+
+    def ask(self, request):
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        server = self._process
+        server.stdin.write(json.dumps(request).encode() + b"\n")
+        server.stdin.flush()
+        patience = request["limit"] + workers.GRACE + 30.
+        ready, _, _ = select.select([server.stdout], [], [], patience)
+        line = server.stdout.readline() if ready else b""
+        if not line:
+            self.stop()
+            return workers.died("the process that checks was stopped")
+        return json.loads(line)
+
+    def _start(self):
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            _command("serve"), stdin=subprocess.PIPE, bufsize=0,
+            stdout=subprocess.PIPE, stderr=self._errors, env=_environment())
+        if self._process.stdout.readline() != b"ready\n":
+            self.stop()
+            self._errors.seek(0)
+            raise RuntimeError("Answers cannot be checked, because tinygen"
+                               " cannot be imported:\n"
+                               + self._errors.read().decode()[-2000:])
+
+    def stop(self):
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._errors.close()
+        self._process = None
+
+
+_server = _Server()
+atexit.register(_server.stop)

@@ -1,0 +1,128 @@
+"""Running answers where they can do no harm.
+
+A server process imports tinygen once and forks a worker for each answer; it
+kills the worker when the time is up. Without fork (Windows) each answer gets
+an interpreter of its own, which is slower by the import.
+"""
+import json
+import os
+import secrets
+import select
+import signal
+import sys
+import time
+import traceback
+from dataclasses import asdict
+
+HAS_FORK = hasattr(os, "fork")
+GRACE = 2.        # seconds from an answer's own limit until it is killed
+MEMORY = 8 << 30  # bytes of address space
+
+
+def serve():
+    """Answer requests, a JSON line each, until the input ends."""
+    import tinygen  # noqa: F401  so that forked workers have it
+
+    from . import judge  # noqa: F401
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    out.write(b"ready\n")
+    for line in sys.stdin.buffer:
+        out.write(json.dumps(_fork(json.loads(line))).encode() + b"\n")
+
+
+def work():
+    """Answer one request from standard input on standard output."""
+    import tinygen  # noqa: F401
+
+    from .judge import judge
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    request = json.load(sys.stdin)
+    judge(request, lambda r: print(json.dumps(asdict(r)), file=out,
+                                   flush=True))
+
+
+def _fork(request):
+    """The fields of a Report, from a worker with a time limit."""
+    secret = secrets.token_hex(8)
+    reading, writing = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        os.close(reading)
+        _worker(request, writing, secret)  # does not return
+    os.close(writing)
+    text, in_time = _read(reading, request["limit"] + GRACE)
+    os.close(reading)
+    try:
+        os.killpg(worker, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        os.kill(worker, signal.SIGKILL)  # a zombie, or not yet a group
+    _, status = os.waitpid(worker, 0)
+    fields = last_report(text, secret)
+    if fields:
+        return fields
+    if not in_time:
+        return timed_out(request)
+    code = os.waitstatus_to_exitcode(status)
+    return died(f"exit code {code}" if code >= 0 else f"signal {-code}")
+
+
+def _worker(request, writing, secret):
+    """Judge, and leave without cleaning up after the answer."""
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        _limit_memory()
+        from .judge import judge
+        out = os.fdopen(writing, "wb", buffering=0)
+        judge(request, lambda report: out.write(
+            f"{secret}{json.dumps(asdict(report))}\n".encode()))
+    except BaseException:  # ours: an answer's own are caught in judge
+        broken = {"message": "The check itself failed, which is not your"
+                  " fault:\n" + traceback.format_exc()[-1500:]}
+        out.write(f"{secret}{json.dumps(broken)}\n".encode())
+    finally:
+        os._exit(0)
+
+
+def _limit_memory():
+    """So that an answer that fills the memory fails alone."""
+    try:
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    except (ImportError, ValueError, OSError):
+        pass  # not offered by this system
+
+
+def _read(fd, seconds):
+    """(all that is written to fd, whether its end came in time)."""
+    deadline, parts = time.monotonic() + seconds, []
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([fd], [], [], left)[0]:
+            part = os.read(fd, 1 << 16)
+            if not part:
+                return b"".join(parts).decode(errors="replace"), True
+            parts.append(part)
+    return b"".join(parts).decode(errors="replace"), False
+
+
+def last_report(text, secret=""):
+    """The last complete report; a later one adds the likely mistake."""
+    for line in reversed(text.split("\n")[:-1]):
+        if line.startswith(secret):
+            return json.loads(line.removeprefix(secret))
+    return None
+
+
+def timed_out(request):
+    return {"message": f"It was not done within {request['limit']:g} seconds,"
+            " and could not be interrupted: a loop that does not end, or far"
+            " too slow."}
+
+
+def died(how):
+    return {"message": "Your code ended the interpreter it ran in"
+            f" ({how}), so there is no result to check. A function should"
+            " return its result."}
