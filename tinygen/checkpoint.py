@@ -46,7 +46,8 @@ def load(path):
     from safetensors import SafetensorError, safe_open
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
+        raise FileNotFoundError(f"there is no checkpoint at {path}: name a "
+                                "run's folder or a .safetensors file")
     try:
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")

@@ -238,7 +238,7 @@ class Run:
         done = f"stopped after step {self.step} of {steps}"
         if self.out is None:
             return f"{done}; nothing was saved, for no folder (out) was given"
-        return f"{done} and saved in {self.out}: go on with resume=True"
+        return f"{done} and saved in {self.out}; go on with resume=True"
 
 
 class Interrupt:

@@ -1,0 +1,229 @@
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tinygen as tg
+from tinygen import __main__ as cli
+from tinygen import checkpoint, training
+
+TINY = ["--width", "4", "--batch", "4"]
+
+
+@pytest.fixture
+def run(monkeypatch, capfd, tmp_path):
+    """run("train", "gan", ...) -> (exit code, stdout, stderr), in an empty
+    folder, with 30 sprites."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINYGEN_PROGRESS", "0")
+    sprites = tg.data.sprites
+    monkeypatch.setattr(tg.data, "sprites", lambda n, rng: sprites(30, rng=0))
+
+    def run(*argv):
+        code = cli.main([str(word) for word in argv])
+        return code, *capfd.readouterr()
+
+    return run
+
+
+def refused(result, *words):
+    """Exit code 2, and one line on stderr that has the words in it."""
+    code, out, err = result
+    assert code == 2 and out == ""
+    assert err.startswith("tinygen: ") and err.count("\n") == 1, err
+    for word in words:
+        assert word in err, err
+
+
+def test_train_then_sample(run, tmp_path):
+    code, out, err = run("train", "gan", *TINY, "--steps", 2, "--loss",
+                         "hinge", "--lr", 1e-3, "--seed", 5)
+    assert code == 0 and err == "" and "step 2" in out
+    folder = tmp_path / "runs" / "gan-sprites"
+    _, meta = checkpoint.load(folder / training.CHECKPOINT)
+    assert meta["config"]["width"] == 4 and meta["config"]["lr"] == 1e-3
+    assert meta["config"]["loss"] == "hinge" and meta["config"]["size"] == 28
+    assert meta["fixed"]["batch"] == 4 and meta["fixed"]["seed"] == 5
+    assert meta["note"]["data"] == "sprites"
+    assert meta["note"]["command"].startswith("python -m tinygen train gan")
+    code, out, err = run("sample", folder, "--n", 6, "--out", "six.png")
+    assert code == 0 and "six.png" in out
+    with Image.open("six.png") as grid:
+        assert grid.size == ((3 * 29 - 1) * 2, (2 * 29 - 1) * 2)
+    first = Path("six.png").read_bytes()
+    run("sample", folder / training.CHECKPOINT, "--n", 6, "--out", "six.png")
+    assert Path("six.png").read_bytes() == first
+    run("sample", folder, "--n", 6, "--out", "six.png", "--seed", 1)
+    assert Path("six.png").read_bytes() != first
+
+
+def weights(folder):
+    arrays, meta = checkpoint.load(folder / training.CHECKPOINT)
+    return arrays, meta["step"]
+
+
+def test_resume_takes_the_settings_of_the_run(run, tmp_path):
+    start = ["train", "gan", *TINY, "--loss", "hinge", "--seed", 3]
+    run(*start, "--steps", 4, "--out", "a")
+    run(*start, "--steps", 2, "--out", "b")
+    code, out, err = run("train", "gan", "--resume", "--steps", 4, "--out",
+                         "b")
+    assert (code, err) == (0, "")
+    one, two = (weights(tmp_path / x) for x in "ab")
+    assert one[1] == two[1] == 4
+    assert all(np.array_equal(one[0][k], two[0][k]) for k in one[0])
+    again = ["train", "gan", "--resume", "--out", "b", "--steps", 4]
+    assert run(*again, "--width", 4)[0] == 0
+    refused(run(*again, "--width", 8), "--width 4, not 8")
+    refused(run(*again, "--data", "mnist"), "--data sprites, not mnist")
+    refused(run(*again, "--seed", 1), "--seed 3, not 1")
+
+
+def test_the_seed_reaches_the_networks(run, tmp_path):
+    for seed in (0, 1):
+        run("train", "gan", *TINY, "--steps", 1, "--seed", seed, "--out",
+            f"s{seed}")
+    zero, one = (weights(tmp_path / f"s{seed}")[0] for seed in (0, 1))
+    name = next(k for k in zero if k.endswith("0.w"))
+    assert np.abs(zero[name] - one[name]).max() > 0.01
+
+
+def test_a_folder_of_images(run, tmp_path):
+    (tmp_path / "faces").mkdir()
+    for k, image in enumerate(tg.data.sprites(5, rng=0)[0]):
+        Image.fromarray(image).save(tmp_path / "faces" / f"{k}.png")
+    assert run("train", "gan", *TINY, "--steps", 1, "--data", "faces")[0] == 0
+    assert (tmp_path / "runs" / "gan-faces" / "history.csv").exists()
+
+
+def test_mnist_has_one_channel(run, monkeypatch, tmp_path):
+    digits = np.zeros((9, 28, 28, 1), np.uint8)
+    monkeypatch.setattr(tg.data, "mnist", lambda: (digits, None))
+    assert run("train", "gan", *TINY, "--steps", 1, "--data", "mnist",
+               "--out", "m")[0] == 0
+    _, meta = checkpoint.load(tmp_path / "m" / training.CHECKPOINT)
+    assert meta["config"]["channels"] == 1
+
+
+def test_expected_errors_are_one_sentence(run, tmp_path, monkeypatch):
+    refused(run("train", "gan", "--data", "nowhere"), "nowhere")
+    (tmp_path / "empty").mkdir()
+    refused(run("train", "gan", "--data", "empty"), "no images")
+    refused(run("train", "gan", "--loss", "best"), "'best'", "hinge")
+    refused(run("train", "gan", "--batch", 31), "batch of 31", "30 images")
+    refused(run("train", "gan", "--resume"), "no run to resume",
+            "gan-sprites")
+    (tmp_path / "file").write_text("in the way")
+    refused(run("train", "gan", *TINY, "--out", "file"), "cannot write")
+    refused(run("sample", "nowhere"), "no checkpoint at nowhere")
+    refused(run("sample", "empty"), "empty")
+    refused(run("sample", "file"), "file is cut short or no checkpoint")
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TINYGEN_DATA", raising=False)
+    monkeypatch.setattr(tg.data, "MIRRORS", ("http://127.0.0.1:9/",))
+    refused(run("train", "gan", "--data", "mnist"), "--data sprites",
+            "TINYGEN_DATA")
+
+
+def test_errors_of_an_existing_run(run, tmp_path):
+    start = ["train", "gan", *TINY, "--steps", 1, "--out", "a"]
+    assert run(*start)[0] == 0
+    refused(run(*start), "a holds a run already", "--resume")
+    refused(run("sample", "a", "--out", "nowhere/grid.png"), "nowhere")
+    refused(run("sample", "a", "--out", "grid.nothing"), "extension")
+    path = tmp_path / "a" / training.CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-9])
+    refused(run("sample", "a"), str(training.CHECKPOINT), "cut short")
+    refused(run(*start, "--resume"), "cut short")
+    checkpoint.save(path, {}, {"model": "gan", "config": {}})
+    refused(run("sample", "a"), "missing")
+    refused(run(*start, "--resume"), "not the run of a gan")
+
+
+def test_a_diverging_training_says_so(run):
+    with np.errstate(all="ignore"):
+        code, out, err = run("train", "gan", *TINY, "--steps", 30, "--lr",
+                             1e30, "--out", "a")
+    assert code == 2 and "step" in err and "smaller learning rate" in err
+
+
+@pytest.mark.parametrize("place", [("--debug", "sample", "nowhere"),
+                                   ("sample", "nowhere", "--debug")])
+def test_debug_shows_the_traceback(run, place):
+    with pytest.raises(FileNotFoundError):
+        run(*place)
+
+
+@pytest.mark.parametrize("argv", [
+    [], ["train"], ["train", "vase"], ["train", "gan", "--steps", "0"],
+    ["train", "gan", "--steps", "-3"], ["train", "gan", "--steps", "many"],
+    ["sample"], ["sample", "a", "--n", "0"]])
+def test_usage_errors_exit_with_2(run, argv):
+    with pytest.raises(SystemExit, match="2"):
+        run(*argv)
+
+
+def test_doctor(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TINYGEN_DATA", raising=False)
+    code, out, err = run("doctor")
+    assert code == 0 and err == ""
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == ["python", "numpy", "numba", "matplotlib", "pillow",
+                     "safetensors", "kernels", "this", "cache", "mnist",
+                     "sprites"]
+    assert "not here" in out
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "file"))
+    code, out, err = run("doctor")
+    assert code == 1 and "cannot write" in out
+
+
+def test_doctor_finds_mnist(run, require):
+    assert str(require("data") / "mnist") in run("doctor")[1]
+
+
+def python(*argv, **options):
+    return subprocess.Popen([sys.executable, *map(str, argv)], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            **options)
+
+
+def test_help_and_import_are_quick():
+    start = time.perf_counter()
+    process = python("-m", "tinygen", "--help")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and "train" in out and err == ""
+    assert time.perf_counter() - start < 3
+    code = "import sys, tinygen; print('matplotlib' in sys.modules)"
+    assert python("-c", code).communicate(timeout=60)[0] == "False\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_says_the_command_that_goes_on(tmp_path):
+    out = tmp_path / "my run"
+    process = python("-m", "tinygen", "train", "gan", *TINY, "--steps",
+                     10**6, "--out", out, "--checkpoint-every", 1,
+                     env=os.environ | {"TINYGEN_PROGRESS": "0"})
+    path = out / training.CHECKPOINT
+    deadline = time.monotonic() + 60
+    while not path.exists() or weights(out)[1] < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "Traceback" not in said
+    saved = weights(out)[1]
+    assert f"stopped after step {saved} of 1000000" in said
+    line = shlex.split(said.split("to go on: ")[1])
+    assert line[:3] == ["python", "-m", "tinygen"]
+    line[line.index("--steps") + 1] = str(saved + 1)
+    code = cli.main(line[3:])
+    assert code == 0 and weights(out)[1] == saved + 1
