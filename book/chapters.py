@@ -116,15 +116,19 @@ def store(notebook, path):
 def execute(notebook, path, label=""):
     """Run all cells of `notebook` in a fresh kernel, in place."""
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
     path = Path(path).resolve()
     began = time.time()
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     notebook.metadata["kernelspec"] = KERNEL
-    NotebookClient(
+    client = NotebookClient(
         notebook, timeout=900, kernel_name="python3", record_timing=False,
         coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(path.parent)}},
-    ).execute(env=os.environ | IN_A_PAGE)
+        resources={"metadata": {"path": str(path.parent)}})
+    try:
+        client.execute(env=os.environ | IN_A_PAGE)
+    except CellExecutionError as error:
+        raise SystemExit(f"{path.stem}: {error}") from None
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [clean(o) for o in cell.outputs if wanted(o)]
