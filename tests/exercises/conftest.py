@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tinygen.exercises import reports
+from tinygen.exercises import finding, reports
 
 REPORTS = pytest.StashKey[list]()
+UNREADABLE = pytest.StashKey[list]()
 
 
 def pytest_addoption(parser):
@@ -17,11 +18,20 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.stash[REPORTS] = []
+    config.stash[REPORTS], config.stash[UNREADABLE] = [], []
     given = config.getoption("--answers", None)
     if given and not Path(given).exists():
         raise pytest.UsageError(f"--answers {given}: there is no such file"
                                 " or folder")
+
+
+@pytest.fixture(scope="session")
+def notebooks(pytestconfig):
+    """Where the answers are: a finding.Notebooks for each folder."""
+    found = finding.places(pytestconfig.getoption("--answers", None))
+    for folder in found:
+        pytestconfig.stash[UNREADABLE] += folder.unreadable.values()
+    return found
 
 
 @pytest.fixture
@@ -38,6 +48,8 @@ def pytest_terminal_summary(terminalreporter, config):
     for report in done:
         if report.verdict != reports.WRONG and report.notes:
             terminalreporter.write_line(str(report))
+    for reason in config.stash[UNREADABLE]:
+        terminalreporter.write_line(reason)
     terminalreporter.write_line(reports.table(done))
     path = config.getoption("--csv", None)
     if path:

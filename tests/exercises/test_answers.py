@@ -8,11 +8,6 @@ import pytest
 from tinygen.exercises import finding, registry, reports
 
 
-@pytest.fixture(scope="module")
-def notebooks(pytestconfig):
-    return finding.places(pytestconfig.getoption("--answers", None))
-
-
 @pytest.mark.parametrize("name", registry.registered())
 def test_answer(name, notebooks, record):
     report = finding.report_on(name, notebooks)

@@ -92,9 +92,8 @@ tuples and dicts of these. Each call gets fresh copies of arrays and
 of objects; a Tensor is passed as it is, so that gradients can be taken.
 The solution must pass in well under a second: the limit is 10 s.
 
-`pytest tests/test_exercises.py -k ch04_1_gan` tests one chapter's exercises;
--m long adds every wrong answer. `python -m tinygen.exercises solutions`
-writes the page of solutions again.
+`pytest tests/test_exercises.py -k 04_1_gan` tests one chapter's exercises.
+Then `python -m tinygen.exercises solutions` writes the page of solutions.
 '''
 from .registry import exercise
 

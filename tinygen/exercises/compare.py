@@ -138,6 +138,8 @@ def fresh(x, tensors=False):
         return type(x)(fresh(v, tensors) for v in x)
     if type(x) is dict:
         return {k: fresh(v, tensors) for k, v in x.items()}
+    if isinstance(x, ndarray):
+        return array(x, copy=True, subok=False)
     try:
         return copy.deepcopy(x)
     except Exception:

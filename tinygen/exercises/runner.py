@@ -109,7 +109,8 @@ def _run_apart(request):
             stderr=subprocess.DEVNULL, timeout=request["limit"] + 60)
     except subprocess.TimeoutExpired:
         return workers.timed_out(request)
-    return workers.last_report(done.stdout) or workers.died(f"exit code {done.returncode}")
+    return workers.last_report(done.stdout) or workers.died(
+        f"exit code {done.returncode}")
 
 
 class _Server:

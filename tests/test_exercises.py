@@ -1,0 +1,275 @@
+"""The promises that every exercise keeps, over the registry of all.
+
+Each answer is written into a copy of the chapter's notebook under the stub's
+name, and checked as a reader's would be. A sample keeps the tests alive
+while there are no chapters.
+"""
+import ast
+import copy
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from tinygen.exercises import (
+    appendix,
+    finding,
+    lifting,
+    registry,
+    reports,
+    runner,
+)
+from tinygen.exercises.answer import Answer, attempt
+
+SAMPLE = Path(__file__).parent / "exercises" / "sample"
+ROOTS = {SAMPLE: SAMPLE, registry.HERE: registry.CHAPTERS}
+EXERCISES = [pytest.param(root, name, id=f"{chapter}-{name}")
+             for root in ROOTS
+             for name, chapter in registry.registered(root).items()]
+CHAPTERS = [pytest.param(root, chapter, id=chapter) for root in ROOTS
+            for chapter in dict.fromkeys(registry.registered(root).values())]
+
+
+def mistakes(root, name):
+    """The names after the double underscore in the file of wrong answers."""
+    chapter = registry.registered(root)[name]
+    source = (root / "wrong" / f"ch{chapter}.py").read_text(encoding="utf-8")
+    return [f.removeprefix(name + "__") for f
+            in registry.function_names(source) if f.startswith(name + "__")]
+
+
+WRONG = [pytest.param(*case.values, mistake, id=f"{case.id}-{mistake}")
+         for case in EXERCISES for mistake in mistakes(*case.values)]
+
+
+# ---- notebooks ----------------------------------------------------------
+
+def notebook_path(root, chapter):
+    return ROOTS[root] / f"{chapter}_exercises.ipynb"
+
+
+def notebook(root, name):
+    chapter = registry.registered(root)[name]
+    path = notebook_path(root, chapter)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code_cells(book):
+    return [c for c in book["cells"] if c["cell_type"] == "code"]
+
+
+def text(cell):
+    return "".join(cell["source"])
+
+
+def stubs(book):
+    """name -> (the stub's node, the number of its code cell)."""
+    found = {}
+    for i, cell in enumerate(code_cells(book)):
+        lifted = lifting.Lifted([lifting.Cell("", text(cell))])
+        for s in lifted.statements:
+            if lifted.is_stub(s):
+                assert s.node.name not in found, "two stubs of one name"
+                found[s.node.name] = s.node, i
+    return found
+
+
+def answered(root, name, source):
+    """The cells of a copy of the notebook with `source` as the answer."""
+    book = copy.deepcopy(notebook(root, name))
+    _, number = stubs(book)[name]
+    code_cells(book)[number]["source"] = source
+    return book
+
+
+def lifted_cells(book, folder):
+    path = folder / "answers.ipynb"
+    path.write_text(json.dumps(book), encoding="utf-8")
+    return lifting.notebook_cells(path)
+
+
+def source_of(root, name, mistake=None):
+    """The solution or a wrong answer, with what it needs, under `name`."""
+    exercise = registry.load(name, root)
+    module, own = exercise.solution_source, name
+    if mistake:
+        module, own = exercise.wrong_source, f"{name}__{mistake}"
+    lifted = lifting.Lifted([lifting.Cell("", module)])
+    body = [node for _, source, wanted in lifted.pieces(own)
+            for i, node in enumerate(ast.parse(source).body) if i in wanted]
+    for node in ast.walk(ast.Module(body, [])):
+        if isinstance(node, ast.FunctionDef) and node.name == own:
+            node.name = name
+        if isinstance(node, ast.Name) and node.id == own:
+            node.id = name
+    return "\n\n".join(map(ast.unparse, body))
+
+
+def checked(root, name, source, folder):
+    cells = lifted_cells(answered(root, name, source), folder)
+    return runner.check_cells(name, cells, root)
+
+
+# ---- what must be there -------------------------------------------------
+
+def test_names_are_unique_in_the_book():
+    assert registry.registered() is not None  # ValueError names a duplicate
+
+
+@pytest.mark.parametrize("root, chapter", CHAPTERS)
+def test_stubs_and_exercises_are_the_same(root, chapter):
+    path = notebook_path(root, chapter)
+    book = json.loads(path.read_text(encoding="utf-8"))
+    names = [n for n, c in registry.registered(root).items() if c == chapter]
+    assert sorted(stubs(book)) == sorted(names)
+    cells = [text(cell).strip() for cell in code_cells(book)]
+    for name, (node, i) in stubs(book).items():
+        assert ast.get_docstring(node), f"{name}: the stub says nothing"
+        assert cells[i + 1] == f'tg.check("{name}")', (
+            f"{name}: the check cell does not follow the stub")
+        assert len(ast.parse(cells[i]).body) == 1
+
+
+@pytest.mark.parametrize("root, chapter", CHAPTERS)
+def test_no_solution_and_no_wrong_answer_is_left_over(root, chapter):
+    names = registry.registered(root)
+    for kind in ("solutions", "wrong"):
+        path = root / kind / f"ch{chapter}.py"
+        for own in registry.function_names(path.read_text(encoding="utf-8")):
+            name, double, mistake = own.partition("__")
+            assert names.get(name) == chapter, f"{own} belongs to no check"
+            assert bool(mistake) == (kind == "wrong"), own
+
+
+@pytest.mark.parametrize("root, name", EXERCISES)
+def test_an_exercise_is_complete(root, name):
+    exercise = registry.load(name, root)
+    assert callable(exercise.solution), f"{name} has no solution"
+    assert len(exercise.wrong) >= 2, f"{name} needs two wrong answers"
+    assert exercise.options.section, f"{name} has no section to reread"
+    stub, _ = stubs(notebook(root, name))[name]
+    module = ast.parse(exercise.solution_source + exercise.wrong_source)
+    for node in module.body:
+        own = getattr(node, "name", "")
+        if own == name or own.startswith(name + "__"):
+            assert ast.unparse(node.args) == ast.unparse(stub.args), (
+                f"{own}: not the stub's parameters")
+            if own != name:
+                hint, _ = reports.tidy(ast.get_docstring(node))
+                assert len(hint) > 20, f"{own}: its docstring is the hint"
+
+
+# ---- verdicts -----------------------------------------------------------
+
+@pytest.mark.parametrize("root, name", EXERCISES)
+def test_the_stub_is_not_answered_yet(root, name, tmp_path):
+    cells = lifted_cells(notebook(root, name), tmp_path)
+    assert runner.check_cells(name, cells, root).verdict == reports.OPEN
+
+
+@pytest.mark.parametrize("root, name", EXERCISES)
+def test_the_solution_is_solved_everywhere(root, name, tmp_path, history):
+    source = source_of(root, name)
+    book = answered(root, name, source)
+    report = runner.check_cells(name, lifted_cells(book, tmp_path), root)
+    assert report.verdict == reports.SOLVED, str(report)
+    assert report.seconds < 5
+    history(book)
+    again = runner.check_cells(name, lifting.history_cells(), root)
+    assert again.verdict == reports.SOLVED, str(again)
+
+
+@pytest.mark.parametrize("root, name, mistake", WRONG)
+def test_a_wrong_answer_gets_its_own_hint(root, name, mistake, tmp_path,
+                                          history):
+    book = answered(root, name, source_of(root, name, mistake))
+    report = runner.check_cells(name, lifted_cells(book, tmp_path), root)
+    exercise = registry.load(name, root)
+    assert report.verdict == reports.WRONG, "this wrong answer passes"
+    assert report.mistake == mistake, str(report)
+    assert report.hint == reports.tidy(exercise.wrong[mistake].__doc__)[0]
+    history(book)
+    again = runner.check_cells(name, lifting.history_cells(), root)
+    assert (again.verdict, again.hint) == (report.verdict, report.hint)
+
+
+@pytest.mark.parametrize("what", ["zeros", "noise"])
+@pytest.mark.parametrize("root, name", EXERCISES)
+def test_knowing_nothing_gets_no_specific_hint(root, name, what):
+    report = runner.judged(name, [], root, stand_in=what)
+    assert report.verdict == reports.WRONG, str(report)
+    assert not report.hint, str(report)
+
+
+@pytest.mark.parametrize("root, name", EXERCISES)
+def test_a_check_calls_the_answer_alike_each_time(root, name):
+    # Hints compare results on the calls of one run: these must not vary
+    exercise = registry.load(name, root)
+
+    def outcomes():
+        answer = Answer(exercise, exercise.solution)
+        exercise.check(answer)
+        return [attempt(exercise.solution, call, answer.names(call),
+                        exercise.options.mutates) for call in answer.calls]
+    first, again = outcomes(), outcomes()
+    assert first and len(first) == len(again)
+    assert all(a.agrees(b, True) for a, b in zip(first, again))
+
+
+@pytest.fixture
+def history(monkeypatch):
+    """history(book): as if the notebook's cells had been run here."""
+    def run(book):
+        sources = [text(cell) for cell in code_cells(book)]
+        shell = types.SimpleNamespace(user_ns={"In": ["", *sources]})
+        monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(
+            get_ipython=lambda: shell))
+    return run
+
+
+# ---- the notebook in a kernel, the page, the command line ---------------
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_check_in_a_running_notebook(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    for case in EXERCISES[1:3]:
+        root, name = case.values
+        for source, verdict in ((source_of(root, name), "solved"), (
+                source_of(root, name, mistakes(root, name)[0]), "wrong")):
+            book = answered(root, name, source)
+            cells = code_cells(book)
+            number = [i for i, c in enumerate(cells) if text(c) == source][0]
+            book["cells"] = [cells[0], *cells[number:number + 2]]
+            node = nbformat.from_dict(book)
+            nbclient.NotebookClient(node, timeout=60).execute()
+            output = node.cells[-1].outputs[0]["text"]
+            assert output.startswith(f"{name}: {verdict}"), output
+
+
+def test_the_page_of_solutions_is_up_to_date():
+    if not registry.registered():
+        pytest.skip("no chapter has exercises yet")
+    path = registry.CHAPTERS / "solutions.md"
+    assert path.read_text(encoding="utf-8") == appendix.page(), (
+        "run `python -m tinygen.exercises solutions`")
+
+
+def test_the_page_has_the_solution_and_all_mistakes():
+    page = appendix.page(SAMPLE)
+    assert "## A sample: rows and their spread" in page
+    assert page.count("{dropdown}") == 2
+    assert "def _centred(x):" in page and "import" not in page
+    for mistake in mistakes(SAMPLE, "spread"):
+        hint = registry.load("spread", SAMPLE).wrong[mistake].__doc__
+        assert reports.tidy(hint)[0] in page
+
+
+def test_a_fresh_clone_has_nothing_wrong():
+    folders = [finding.Notebooks(registry.CHAPTERS)]
+    for name in registry.registered():
+        report = finding.report_on(name, folders)
+        assert report.verdict == reports.OPEN, str(report)
