@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygen.engine.autograd import Tensor
+from tinygen.engine.autograd import Tensor, recording
 from tinygen.engine.layers import Sequential, parameters
 
 # Multiplications of one op, from its inputs (Tensors) and its result.
@@ -49,7 +49,8 @@ def summary(net, shape):
     products and convolutions, for one example). Returns the text.
     """
     x = Tensor(np.zeros((1, *shape), np.float32))
-    rows = list(_rows(net, x))
+    with recording(True):       # multiplications are counted in the graph
+        rows = list(_rows(net, x))
     total = ("total", "", sum(r[2] for r in rows), sum(r[3] for r in rows))
     cells = [("layer", "output", "parameters", "multiplications")]
     cells += [(a, b, f"{c:,}", f"{d:,}") for a, b, c, d in [*rows, total]]

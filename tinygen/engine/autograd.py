@@ -31,6 +31,11 @@ def recording(on):
         _recording.reset(token)
 
 
+def is_recording():
+    """Whether results remember their recipes here."""
+    return _recording.get()
+
+
 def no_grad():
     """Within the block, results forget how they were made.
 
@@ -52,7 +57,8 @@ def as_float_array(data, dtype=None):
     keeps = isinstance(data, (np.ndarray, np.generic))
     if dtype is None and keeps and array.dtype in FLOATS:
         return array
-    if array.dtype.kind not in "fiub" or array.dtype == np.float16:
+    if array.dtype.kind not in "fiub" or (
+            array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
         raise TypeError(
             f"a Tensor holds float32 or float64, not {array.dtype}: "
             "convert first, with .astype(np.float32)")
@@ -100,8 +106,8 @@ class Tensor:
         return float(self.data.reshape(()))
 
     def detach(self):
-        """The same array without its recipe: a constant."""
-        return Tensor(self.data)
+        """A copy without the recipe: a constant, whatever becomes of x."""
+        return Tensor(self.data.copy())
 
     def assign(self, array):
         """Write `array` into this leaf, in place; its version goes up.
@@ -112,8 +118,15 @@ class Tensor:
         if self.op is not None:
             raise ValueError("assign() writes to leaves only; this Tensor "
                              f"was made by {self.op.name}")
+        if np.shape(array) != self.shape:
+            raise ValueError(f"assign() to {self.name or 'a leaf'} of shape "
+                             f"{self.shape} got shape {np.shape(array)}")
         np.copyto(self.data, array)
         self.version += 1
+
+    def __reduce__(self):
+        # A copy or a pickle is a leaf of its own, with its own serial.
+        return Tensor, (self.data,)
 
     def __float__(self):
         return self.item()
@@ -162,21 +175,27 @@ class Op:
     def __call__(self, *inputs, **options):
         inputs = self._as_tensors(inputs)
         try:
-            data = self.forward(*[t.data for t in inputs], **options)
+            data = np.asarray(self.forward(*[t.data for t in inputs],
+                                           **options), inputs[0].dtype)
         except (ValueError, IndexError) as error:
             shapes = ", ".join(str(t.shape) for t in inputs)
             raise type(error)(
                 f"{self.name} of shapes {shapes}: {error}") from None
+        if any([np.may_share_memory(data, t.data) for t in inputs]):
+            data = data.copy()      # a view of a parameter would change
         result = Tensor(data)
-        if _recording.get():
+        if is_recording():
             result.op, result.options = self, options
             result.inputs = inputs
             result.seen = tuple([t.version for t in inputs])
         return result
 
     def _as_tensors(self, inputs):
-        """Constants take the dtype of the Tensors beside them."""
-        dtypes = {t.dtype for t in inputs if isinstance(t, Tensor)}
+        """Constants take the dtype of the Tensors beside them; where there
+        is none, numbers that of the arrays beside them."""
+        dtypes = {t.dtype for t in inputs if isinstance(t, Tensor)} or {
+            t.dtype for t in inputs
+            if isinstance(t, np.ndarray) and t.dtype in FLOATS}
         if len(dtypes) > 1:
             raise TypeError(
                 f"{self.name}: the inputs mix float32 and float64; convert "
@@ -194,19 +213,36 @@ class Op:
                     f"{self.name} used it, so the gradient would be wrong; "
                     "take all gradients first, then let the optimiser step")
         if self.variadic and self.rules is not None:
-            return self.rules(g, y, *y.inputs, **y.options)
-        return [self._rule(k)(g, y, *y.inputs, **y.options)
-                if t.serial in needed else None
-                for k, t in enumerate(y.inputs)]
+            parts = self.rules(g, y, *y.inputs, **y.options)
+        else:
+            parts = [self._rule(k)(g, y, *y.inputs, **y.options)
+                     if t.serial in needed else None
+                     for k, t in enumerate(y.inputs)]
+        for x, part in zip(y.inputs, parts, strict=True):
+            if part is not None and not isinstance(part, Tensor):
+                raise TypeError(
+                    f"a rule of {self.name} returned "
+                    f"{type(part).__name__}: rules are written in Tensors, "
+                    "so that the gradient has a recipe too")
+            if part is not None and part.shape != x.shape:
+                raise RuntimeError(
+                    f"a rule of {self.name} returned a gradient of shape "
+                    f"{part.shape} for an input of {x.shape}")
+        return parts
 
     def _rule(self, k):
+        name = f"input {k}" + ("" if self.variadic else
+                               f" ({self.input_names[k]})")
+        if callable(self.rules):
+            raise TypeError(f"{self.name}.rules must be a tuple, one rule per "
+                            "input; a tuple of one needs a comma: (rule,)")
         if self.rules is None or k >= len(self.rules):
             raise NotImplementedError(
-                f"op {self.name} has no gradient rule for input {k} "
-                f"({self.input_names[k]}): add it to {self.name}.rules")
+                f"op {self.name} has no gradient rule for {name}: add it to "
+                f"{self.name}.rules")
         if self.rules[k] is None:
             raise ValueError(f"op {self.name} has no derivative with respect "
-                             f"to input {k} ({self.input_names[k]})")
+                             f"to {name}")
         return self.rules[k]
 
 
@@ -242,15 +278,17 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
     """
     xs = list(xs) if isinstance(xs, (list, tuple)) else [xs]
     _check_request(y, xs, g, unused)
-    g = Tensor(np.ones_like(y.data) if g is None else as_float_array(g),
-               y.dtype) if not isinstance(g, Tensor) else g
+    if not isinstance(g, Tensor):
+        g = Tensor(np.ones_like(y.data) if g is None else g, y.dtype)
     nodes, needed = _between(y, xs)
     lost = [k for k, x in enumerate(xs) if x.serial not in nodes]
     if lost and unused != "zeros":
         name = xs[lost[0]].name or f"xs[{lost[0]}]"
         raise ValueError(
-            f"grad: y does not depend on {name} {xs[lost[0]].shape}; if that "
-            'is meant, ask for unused="zeros"')
+            f"grad: y does not depend on {name} {xs[lost[0]].shape}"
+            + ("; y has no recipe: was it made inside no_grad()?"
+               if y.op is None else
+               '; if that is meant, ask for unused="zeros"'))
     wanted = {x.serial for x in xs}
     grads = {y.serial: g}
     with recording(create_graph):
@@ -263,14 +301,9 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
                 continue
             parts = node.op.input_grads(g, node, needed)
             for x, part in zip(node.inputs, parts, strict=True):
-                if part is None or x.serial not in needed:
-                    continue
-                if part.shape != x.shape:
-                    raise RuntimeError(
-                        f"the rule of {node.op.name} returned a gradient of "
-                        f"shape {part.shape} for an input of {x.shape}")
-                old = grads.get(x.serial)
-                grads[x.serial] = part if old is None else old + part
+                if part is not None and x.serial in needed:
+                    old = grads.get(x.serial)
+                    grads[x.serial] = part if old is None else old + part
         return [grads[x.serial] if x.serial in grads
                 else Tensor(np.zeros_like(x.data)) for x in xs]
 
@@ -287,7 +320,7 @@ def _check_request(y, xs, g, unused):
         raise ValueError(
             f"grad: y has shape {y.shape}; a gradient is that of one number: "
             "reduce y with .sum() or .mean(), or give g")
-    if g is not None and np.shape(getattr(g, "data", g)) != y.shape:
+    if g is not None and np.shape(g) != y.shape:
         raise ValueError(f"grad: g has shape {np.shape(g)}, y {y.shape}")
 
 

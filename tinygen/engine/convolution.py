@@ -115,8 +115,10 @@ def upsample_conv2d(x, w):
     meet each small pixel, 4 each large one, where the plain way has 9:
     2.25 times fewer multiplications, and exactly the same sums.
     """
-    if w.ndim != 4 or w.shape[:2] != (3, 3):
-        raise ValueError(f"upsample_conv2d needs 3 x 3 filters, got {w.shape}")
+    if x.ndim != 4 or w.shape[:3] != (3, 3, x.shape[-1]):
+        raise ValueError(
+            f"upsample_conv2d of shapes {x.shape}, {w.shape}: images must be "
+            "N H W C and filters 3 x 3 x C x O")
     flip = slice(None, None, -1)
     w4 = transpose(index(w, at=(flip, flip)), axes=(0, 1, 3, 2))
     for axis in (0, 1):
@@ -133,8 +135,9 @@ def upsample_conv2d(x, w):
 
 def _check_pool(x, size, stride):
     if x.ndim != 4:
-        raise ValueError("pooling needs N H W C images")
-    return [output_size(n, size, stride, 0) for n in x.shape[1:3]]
+        raise ValueError(f"pooling needs N H W C images, got {x.shape}")
+    for n in x.shape[1:3]:
+        output_size(n, size, stride, 0)
 
 
 @op()
@@ -165,7 +168,7 @@ def max_pool2d(x, *, size=2, stride=2):
     The first of equal pixels counts, and alone gets the gradient.
     """
     _check_pool(x, size, stride)
-    at = kernels.max_pool2d_argmax(x.data, size, stride)
+    at = kernels.max_pool2d_argmax(np.asarray(x), size, stride)
     return gather_hw(x, at=at)
 
 

@@ -25,8 +25,15 @@ from tinygen.engine.ops import leaky_relu
 # --------------------------------------------------- walking the attributes
 
 
-def _walk(obj, path=""):
-    """Pairs (path, Tensor or ndarray) below obj, in order of definition."""
+def _walk(obj, path="", seen=None):
+    """Pairs (path, Tensor or ndarray) below obj, in order of definition.
+
+    What two paths lead to is found once, under the first.
+    """
+    seen = set() if seen is None else seen
+    if id(obj) in seen:
+        return
+    seen.add(id(obj))
     if isinstance(obj, (Tensor, np.ndarray)):
         yield path, obj
         return
@@ -38,18 +45,20 @@ def _walk(obj, path=""):
         items = getattr(obj, "__dict__", {}).items()
     for key, value in items:
         if not str(key).startswith("_"):
-            yield from _walk(value, f"{path}.{key}" if path else str(key))
+            yield from _walk(value, f"{path}.{key}" if path else str(key),
+                             seen)
 
 
 def parameters(obj):
     """{path: Tensor} of all parameters below obj, in order of definition.
 
-    Each Tensor learns its path as its name, for error messages.
+    Each Tensor learns the longest path it was found by as its name, for
+    error messages.
     """
     found = {}
     for path, leaf in _walk(obj):
         if isinstance(leaf, Tensor):
-            leaf.name = path
+            leaf.name = max(leaf.name or "", path, key=len)
             found[path] = leaf
     return found
 
@@ -67,21 +76,24 @@ def load_state(obj, arrays):
     """Write `arrays` ({path: array}) into obj, in place.
 
     ValueError, before anything is written, naming the first entry that is
-    missing, unknown, or of another shape.
+    missing, unknown, of another shape, or of a kind that does not fit
+    (complex numbers, or fractions where integers belong).
     """
     mine = dict(_walk(obj))
-    for path in mine.keys() - arrays.keys():
-        raise ValueError(f"load_state: {path} is missing from the given "
-                         "state; is it of another architecture?")
-    for path in arrays.keys() - mine.keys():
-        raise ValueError(f"load_state: {path} is unknown to this "
-                         f"{type(obj).__name__}; is the state of another "
-                         "architecture?")
-    for path, leaf in mine.items():
-        if leaf.shape != arrays[path].shape:
+    for path in mine | arrays:
+        if path not in arrays:
+            raise ValueError(f"load_state: {path} is missing from the given "
+                             "state; is it of another architecture?")
+        if path not in mine:
+            raise ValueError(f"load_state: {path} is unknown to this "
+                             f"{type(obj).__name__}; is the state of another "
+                             "architecture?")
+        here, given = mine[path], arrays[path]
+        if here.shape != given.shape or not np.can_cast(
+                given.dtype, here.dtype, "same_kind"):
             raise ValueError(
-                f"load_state: {path} has shape {arrays[path].shape} in the "
-                f"given state, {leaf.shape} here")
+                f"load_state: {path} is {given.dtype} of shape {given.shape} "
+                f"in the given state, {here.dtype} of {here.shape} here")
     for path, leaf in mine.items():
         if isinstance(leaf, Tensor):
             leaf.assign(arrays[path])
@@ -209,8 +221,14 @@ class _Norm:
         self.eps = eps
 
     def __call__(self, x, train=False, rng=None):
+        self._check(x)
         y = normalize(x, axes=self._axes(x), eps=self.eps)
         return y * self.scale + self.shift
+
+    def _check(self, x):
+        if x.shape[-1] != len(self.scale):
+            raise ValueError(f"{type(self).__name__} of {len(self.scale)} "
+                             f"channels cannot take shape {x.shape}")
 
     def _axes(self, x):
         return tuple(range(1, x.ndim))
@@ -243,6 +261,7 @@ class BatchNorm(_Norm):
         self.running_var = np.ones(channels, np.float32)
 
     def __call__(self, x, train=False, rng=None):
+        self._check(x)
         if not train:
             rstd = 1 / np.sqrt(self.running_var + self.eps)
             return (x - self.running_mean) * (self.scale * rstd) + self.shift

@@ -11,6 +11,12 @@ from tinygen.engine.autograd import Tensor, grad, op, recording
 from tinygen.engine.ops import like, logsumexp, sigmoid, softplus
 
 
+def _same_shape(name, a, b):
+    if np.shape(a) != np.shape(b):      # (N, 1) and (N,) would make (N, N)
+        raise ValueError(f"{name}: shapes {np.shape(a)} and {np.shape(b)} "
+                         "must be the same; use reshape")
+
+
 @op()
 def bce_terms(logits, target):
     """y = -t log s(l) - (1-t) log(1 - s(l)) = max(l, 0) - l t + log(1 +
@@ -25,7 +31,10 @@ bce_terms.rules = (
 
 
 def bce_with_logits(logits, target):
-    """Mean binary cross-entropy; target in [0, 1], a number or a shape."""
+    """Mean binary cross-entropy. target in [0, 1], one number or one for
+    each logit."""
+    if np.ndim(target):
+        _same_shape("bce_with_logits", logits, target)
     return bce_terms(logits, target).mean()
 
 
@@ -36,6 +45,10 @@ def cross_entropy(logits, labels):
         raise ValueError(
             f"cross_entropy: labels must be {logits.shape[0]} integers, got "
             f"{labels.dtype} of shape {labels.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(logits.T):
+        raise ValueError(
+            f"cross_entropy: labels must be 0..{logits.shape[1] - 1}, got "
+            f"{labels.min()}..{labels.max()}")
     picked = logits[np.arange(len(labels)), labels]
     return (logsumexp(logits, axis=1) - picked).mean()
 
@@ -124,8 +137,9 @@ def bernoulli_reconstruction(logits, x):
 
     x in [-1, 1] is mapped to [0, 1] here. Same shapes, N ...
     """
-    x = getattr(x, "data", x)
-    if np.min(x) < -1 or np.max(x) > 1:
+    x = np.asarray(x)
+    _same_shape("bernoulli_reconstruction", logits, x)
+    if not (np.min(x) >= -1 and np.max(x) <= 1):
         raise ValueError("bernoulli_reconstruction: images must be in "
                          f"[-1, 1], got {np.min(x):.3g}..{np.max(x):.3g}")
     return bce_terms(logits, (x + 1) / 2).sum() / len(x)
@@ -133,6 +147,7 @@ def bernoulli_reconstruction(logits, x):
 
 def gaussian_reconstruction(y, x, logvar=0.0):
     """-log N(x; y, e^logvar): summed over pixels, mean over N, nats."""
+    _same_shape("gaussian_reconstruction", y, x)
     logvar = logvar if isinstance(logvar, Tensor) else Tensor(logvar, y.dtype)
     terms = (y - x) ** 2 * ops.exp(-logvar) + logvar + np.log(2 * np.pi)
     return 0.5 * terms.sum() / y.shape[0]
@@ -140,4 +155,5 @@ def gaussian_reconstruction(y, x, logvar=0.0):
 
 def l1(y, x):
     """Mean of |y - x|."""
+    _same_shape("l1", y, x)
     return ops.abs(y - x).mean()

@@ -6,7 +6,7 @@ et al., 2016) all but the batch. One op serves the three.
 """
 
 from tinygen.engine import kernels
-from tinygen.engine.autograd import grad, op, recording
+from tinygen.engine.autograd import grad, is_recording, op, recording
 from tinygen.engine.ops import add, mean, sqrt
 
 
@@ -32,11 +32,12 @@ def normalize_grad(g, x, *, axes, eps=1e-5):
 
 def _grad_rule(h, y, g, x, **k):
     """<h, normalize_grad(g, x)> differentiated by x, in elementary ops."""
+    again = is_recording()
     with recording(True):
         g, h = add(g, 0.0), add(h, 0.0)
         x = add(x, 0.0)     # nodes of their own: grad() stops at this x
         dx = grad(normalize_plain(x, **k), [x], g, create_graph=True)[0]
-        return grad(dx, [x], h, create_graph=True)[0]
+        return grad(dx, [x], h, create_graph=again)[0]
 
 
 normalize.rules = (lambda g, y, x, **k: normalize_grad(g, x, **k),)

@@ -49,11 +49,12 @@ reshape.rules = (lambda g, y, x, shape: reshape(g, shape=x.shape),)
 @op()
 def transpose(x, *, axes=None):
     """y[i, j, ...] with axes in the order given; all reversed by default."""
-    return np.ascontiguousarray(np.transpose(x, axes))
+    return np.transpose(x, axes).copy()
 
 
 transpose.rules = (lambda g, y, x, axes=None: transpose(
-    g, axes=None if axes is None else tuple(np.argsort(axes))),)
+    g, axes=None if axes is None else
+    tuple(np.argsort([k % x.ndim for k in axes]).tolist())),)
 
 
 @op()
@@ -98,6 +99,8 @@ concatenate.rules = _concatenate_rule
 @op()
 def pad(x, *, widths):
     """x with zeros around: widths = ((before, after), ...) per axis."""
+    if np.shape(widths) != (x.ndim, 2):
+        raise ValueError(f"widths={widths} must be a pair for each axis")
     return np.pad(x, widths)
 
 
@@ -172,7 +175,7 @@ negative.rules = (lambda g, y, x: -g,)
 @op()
 def power(x, *, p):
     """y = x^p, for a number p."""
-    return x ** p
+    return x ** float(p)      # a NumPy p would turn float32 into float64
 
 
 power.rules = (lambda g, y, x, p: None if p == 0 else
@@ -184,6 +187,9 @@ def matmul(a, b):
     """y[..., i, k] = sum_j a[..., i, j] b[..., j, k]."""
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError("both need at least two axes; use reshape")
+    if a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"the inner sides, {a.shape[-1]} and {b.shape[-2]}, "
+                         "differ")
     return a @ b
 
 
@@ -224,10 +230,11 @@ def spread(g, shape, axis):
 
 def mean(x, *, axis=None, keepdims=False):
     """y = sum of x over `axis`, divided by the number of terms."""
+    size = np.size(x)
+    if size == 0:
+        raise ValueError(f"mean of shape {np.shape(x)}: nothing to average")
     total = sum(x, axis=axis, keepdims=keepdims)
-    if x.size == 0:
-        raise ValueError(f"mean of shape {x.shape}: no numbers to average")
-    return total * (total.size / x.size)
+    return total * (total.size / size)
 
 
 @op()
@@ -381,9 +388,14 @@ maximum.rules = (lambda g, y, a, b: like(g * _larger(a, b), a),
                  lambda g, y, a, b: like(g * _larger(b, a), b))
 
 
+@op()
 def minimum(a, b):
-    """y = the smaller of a and b."""
-    return -maximum(-_tensor(a), -_tensor(b))
+    """y = the smaller of a and b; equal ones share the gradient."""
+    return np.minimum(a, b)
+
+
+minimum.rules = (lambda g, y, a, b: like(g * _larger(b, a), a),
+                 lambda g, y, a, b: like(g * _larger(a, b), b))
 
 
 @op()
@@ -409,17 +421,11 @@ def log_softmax(x, *, axis=-1):
 
 def stack(xs, *, axis=0):
     """Tensors of one shape, laid side by side along a new axis."""
-    shape = list(_tensor(xs[0]).shape)
-    shape.insert(axis % (len(shape) + 1), 1)
-    return concatenate(*[reshape(_tensor(x), shape=tuple(shape))
-                         for x in xs], axis=axis)
+    at = (slice(None),) * (axis % (np.ndim(xs[0]) + 1)) + (None,)
+    return concatenate(*[index(x, at=at) for x in xs], axis=axis)
 
 
 # ------------------------------------------- operators and methods of Tensor
-
-
-def _tensor(x):
-    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def _power(x, p):

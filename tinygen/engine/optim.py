@@ -31,15 +31,15 @@ class _Optimiser:
         if len(grads) != len(self._parameters):
             raise ValueError(f"{len(self._parameters)} parameters, but "
                              f"{len(grads)} gradients")
-        self.t += 1
-        lr = self.lr if lr is None else lr
-        for (path, p), g in zip(self._parameters.items(), grads,
-                                strict=True):
-            g = getattr(g, "data", g)
+        todo = [(path, p, np.asarray(g, p.dtype, order="C"))
+                for (path, p), g in zip(self._parameters.items(), grads)]
+        for path, p, g in todo:
             if g.shape != p.shape:
                 raise ValueError(f"the gradient for {path} has shape "
                                  f"{g.shape}, the parameter {p.shape}")
-            self.update(path, p.data, np.ascontiguousarray(g), lr)
+        self.t += 1
+        for path, p, g in todo:
+            self.update(path, p.data, g, self.lr if lr is None else lr)
             p.version += 1
 
 
@@ -62,10 +62,11 @@ class Adam(_Optimiser):
     Kingma and Ba (2015), algorithm 1.
     """
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
-                 weight_decay=0.0):
+    weight_decay = 0.0
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
         super().__init__(parameters, lr, ["m", "v"])
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        self.betas, self.eps = betas, eps
 
     def update(self, path, p, g, lr):
         kernels.adam_update(p, g, self.m[path], self.v[path], lr,
@@ -78,7 +79,8 @@ class AdamW(Adam):
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
                  weight_decay=0.01):
-        super().__init__(parameters, lr, betas, eps, weight_decay)
+        super().__init__(parameters, lr, betas, eps)
+        self.weight_decay = weight_decay
 
 
 def linear_decay(lr, step, start, end):

@@ -130,7 +130,8 @@ def discriminator_step(model, real, rng):
         fake = model.g(Tensor(z), train=True, rng=rng).data
     loss, on_real, on_fake = discriminator_loss(model, real, fake, rng)
     model.opt_d.step(grad(loss, model.d_parameters))
-    right = np.concatenate([on_real.data > 0, on_fake.data <= 0])
+    right = np.concatenate([on_real.data > model.middle,
+                            on_fake.data <= model.middle])
     return {"d_loss": loss.item(), "d_accuracy": float(right.mean())}
 
 
@@ -150,11 +151,14 @@ class GAN:
         self.config = config = config or GANConfig()
         rng = rng or np.random.default_rng(0)
         self.loss = LOSSES[config.loss]
+        # between D's answers to real and to fake: labels 1 and 0, or +-
+        self.middle = 0.5 if config.loss == "least_squares" else 0.0
         self.g = generator(config, rng)
         self.d = discriminator(config, rng)
         betas = (config.beta1, 0.999)
         self.opt_g = Adam(parameters(self.g), config.lr, betas)
         self.opt_d = Adam(parameters(self.d), config.lr, betas)
+        parameters(self)        # full names, for error messages: "g.0.w"
 
     @property
     def g_parameters(self):
@@ -193,3 +197,8 @@ class GAN:
                 f"this GAN makes images {c.size} x {c.size} x {c.channels}, "
                 f"the batch holds {images.shape[1:]}; set size and channels "
                 "in GANConfig to those of your images")
+        if images.dtype.kind != "f" or not np.abs(images).max() <= 1:
+            raise ValueError(
+                f"the batch holds {images.dtype} in {images.min():.3g}.."
+                f"{images.max():.3g}; a GAN trains on floats in [-1, 1]: "
+                "use tg.data.batches or tg.data.to_float")

@@ -1,0 +1,231 @@
+"""Every op: values, gradients, types, and errors that name it."""
+
+import re
+
+import numpy as np
+import pytest
+from op_cases import CASES, TORCH, inputs_of
+
+import tinygen as tg
+from tinygen.engine import losses, ops
+from tinygen.engine.autograd import registry
+
+OURS = {name: op for name, op in registry.items()
+        if op.__module__.startswith("tinygen.")}
+
+
+def test_every_op_has_cases():
+    assert losses and set(OURS) == set(CASES)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_first_and_second_derivatives(name):
+    op = OURS[name]
+    for case in CASES[name]:
+        tg.check_grads(lambda *xs, k=case[1]: op(*xs, **k), *inputs_of(case))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_float_type_is_kept_and_float32_is_near_float64(name):
+    op = OURS[name]
+    for case in CASES[name]:
+        results = {}
+        for dtype in ("float32", "float64"):
+            xs = [tg.Tensor(x, dtype) for x in inputs_of(case)]
+            y = op(*xs, **case[1])
+            g = tg.Tensor(np.cos(np.arange(y.size)).reshape(y.shape), dtype)
+            gs = tg.grad(y, xs, g, unused="zeros", create_graph=True)
+            assert {t.dtype for t in (y, *gs)} == {np.dtype(dtype)}
+            assert not any(np.may_share_memory(y.data, x.data) for x in xs)
+            results[dtype] = [t.data for t in (y, *gs)]
+        for a, b in zip(results["float32"], results["float64"], strict=True):
+            assert_close(a, b, 1e-5)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("dtype, tol", [("float64", 1e-10),
+                                        ("float32", 1e-5)])
+def test_like_torch(name, dtype, tol, require):
+    torch = require("torch")
+    for case in CASES[name]:
+        arrays = [x.astype(dtype) for x in inputs_of(case)]
+        xs = [tg.Tensor(x) for x in arrays]
+        ts = [torch.tensor(x, requires_grad=True) for x in arrays]
+        y, want = OURS[name](*xs, **case[1]), TORCH[name](torch, *ts,
+                                                          **case[1])
+        assert_close(y.data, want.detach().numpy(), tol)
+        g = np.cos(np.arange(y.size)).reshape(y.shape).astype(dtype)
+        gs = tg.grad(y, xs, g, unused="zeros")
+        wants = torch.autograd.grad(want, ts, torch.tensor(g),
+                                    allow_unused=True)
+        for a, b in zip(gs, wants, strict=True):
+            assert_close(a.data, 0 * a.data if b is None else b.numpy(), tol)
+
+
+def assert_close(a, b, tol):
+    assert a.shape == b.shape
+    assert np.abs(a - b).max(initial=0) <= tol * max(
+        1e-3, np.abs(b).max(initial=0))
+
+
+# ------------------------------------------- functions that are made of ops
+
+
+@pytest.mark.parametrize("f, want", [
+    (lambda x: tg.mean(x), lambda x: x.mean()),
+    (lambda x: tg.mean(x, axis=(0, -1), keepdims=True),
+     lambda x: x.mean((0, -1), keepdims=True)),
+    (lambda x: tg.softmax(x, axis=0),
+     lambda x: np.exp(x) / np.exp(x).sum(0)),
+    (lambda x: tg.log_softmax(x),
+     lambda x: np.log(np.exp(x) / np.exp(x).sum(-1, keepdims=True))),
+    (lambda x: tg.stack([x, 2 * x], axis=1),
+     lambda x: np.stack([x, 2 * x], 1)),
+    (lambda x: tg.stack([x, x], axis=-1), lambda x: np.stack([x, x], -1)),
+    (lambda x: tg.relu(x), lambda x: np.maximum(x, 0)),
+    (lambda x: ops.swap(x), lambda x: x.T),
+    (lambda x: x.T, lambda x: x.T),
+    (lambda x: x.reshape(-1), lambda x: x.reshape(-1)),
+    (lambda x: x.reshape((3, 2)), lambda x: x.reshape(3, 2)),
+    (lambda x: x.transpose(1, 0) @ x, lambda x: x.T @ x),
+    (lambda x: x.transpose().sum(axis=0).max(), lambda x: x.sum(1).max()),
+    (lambda x: x.abs().sqrt().log().exp() + x.tanh() - x.sigmoid(),
+     lambda x: np.sqrt(np.abs(x)) + np.tanh(x) - 1 / (1 + np.exp(-x))),
+    (lambda x: 1 - 2 / (3 * x) + (-x) ** 2 + x.mean(axis=0),
+     lambda x: 1 - 2 / (3 * x) + x ** 2 + x.mean(0)),
+    (lambda x: np.ones((1, 2)) @ x + np.arange(3), lambda x:
+     np.ones((1, 2)) @ x + np.arange(3)),
+    (lambda x: x[1, ::2] * x[0, [0, 0]], lambda x: x[1, ::2] * x[0, [0, 0]]),
+])
+def test_compositions_and_operators(f, want):
+    x = np.array([[0.3, -1.2, 2.1], [0.7, 1.4, -0.6]])
+    np.testing.assert_allclose(f(tg.Tensor(x)).data, want(x), rtol=1e-12)
+    tg.check_grads(f, x)
+
+
+def test_reflect_pad_mirrors_without_repeating_the_edge():
+    x = np.arange(24.0).reshape(1, 3, 4, 2)
+    y = tg.reflect_pad(x, 2)
+    np.testing.assert_array_equal(
+        y.data, np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect"))
+    tg.check_grads(lambda x: tg.reflect_pad(x, 1), x[:, :, :2])
+    for width in (3, -1):
+        with pytest.raises(ValueError, match=f"reflect_pad.*{width}.*3 x 4"):
+            tg.reflect_pad(x, width)
+
+
+# --------------------------------------------------------- stable far out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_overflow_far_from_zero(dtype):
+    x = tg.Tensor([-1e4, -100, 0, 100, 1e4], dtype)
+    for f, ends in [(tg.sigmoid, (0, 1)), (tg.softplus, (0, 1e4)),
+                    (tg.tanh, (-1, 1)), (tg.softmax, (0, 1)),
+                    (lambda x: tg.logsumexp(x, keepdims=True), (1e4, 1e4))]:
+        y = f(x)
+        assert (y.data[0], y.data[-1]) == ends
+        g, = tg.grad(y.sum(), [x], create_graph=True)
+        gg, = tg.grad(g.sum(), [x], unused="zeros")
+        assert np.isfinite(g.data).all() and np.isfinite(gg.data).all()
+
+
+def test_small_sigmoids_keep_their_digits():
+    x = np.array([-40.0, -80.0])
+    np.testing.assert_allclose(tg.sigmoid(x).data, np.exp(x), rtol=1e-12)
+    np.testing.assert_allclose(tg.softplus(x).data, np.exp(x), rtol=1e-12)
+
+
+# --------------------------------------------------------------- at kinks
+
+
+def test_at_kinks():
+    """Zero slope of |x| and of relu at 0; ties share max and maximum."""
+    def slope(f, x):
+        x = tg.Tensor(x, "float64")
+        return tg.grad(f(x).sum(), [x])[0].data.tolist()
+
+    assert slope(tg.abs, [0.0, -2.0]) == [0, -1]
+    assert slope(tg.relu, [0.0, -1.0, 1.0]) == [0, 0, 1]
+    assert slope(tg.leaky_relu, [0.0]) == [0.2]
+    assert slope(tg.max, [3.0, 1.0, 3.0]) == [0.5, 0, 0.5]
+    assert slope(lambda x: tg.maximum(x, 1.0), [1.0, 2.0]) == [0.5, 1]
+    assert slope(lambda x: tg.minimum(x, 1.0), [1.0, 2.0]) == [0.5, 0]
+    assert slope(lambda x: x ** 2, [0.0]) == [0]
+
+
+def test_relu_keeps_nan_and_infinity():
+    x = np.array([np.nan, np.inf, -np.inf])
+    np.testing.assert_array_equal(tg.relu(x).data, [np.nan, np.inf, 0])
+
+
+# ------------------------------------------------------------ the dtypes
+
+
+def test_constants_take_the_type_of_the_tensor():
+    x = tg.Tensor(np.ones((2, 3)))
+    for y in (x + 1, 1 - x, x * np.float32(2), x / np.arange(1, 4), x ** 2,
+              x ** np.float64(2), tg.minimum(x, 0.5), tg.maximum(2.0, x),
+              np.ones((2, 3), np.float32) - x,
+              tg.concatenate(x, [[1, 2, 3]]), tg.where(x, 0, mask=True)):
+        assert y.dtype == np.float64
+    x = tg.Tensor([1.0, 2.0])
+    for y in (x + np.pi, x * np.float64(2), x ** np.float64(2), x - np.ones(2),
+              tg.leaky_relu(x, slope=np.float64(0.1)), x.mean()):
+        assert y.dtype == np.float32
+
+
+def test_arrays_without_a_tensor_keep_their_type():
+    assert tg.exp(np.ones(2)).dtype == np.float64
+    assert tg.maximum(np.ones(2), 0.1).data.tolist() == [1, 1]
+    assert tg.maximum(np.ones(2) / 10, 0.1).data.tolist() == [0.1, 0.1]
+    assert tg.mean([1, 2, 3]).item() == 2
+
+
+@pytest.mark.parametrize("a, b", [
+    (tg.Tensor([1.0]), tg.Tensor([1.0], "float64")),
+    (np.ones(1, np.float32), np.ones(1))])
+def test_mixed_types_are_refused_by_name(a, b):
+    with pytest.raises(TypeError, match="multiply.*float32 and float64"):
+        tg.Tensor.__mul__(a, b)
+
+
+# ----------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("f, message", [
+    (lambda: tg.Tensor([1, 2]) + tg.Tensor([1, 2, 3]),
+     r"add of shapes \(2,\), \(3,\)"),
+    (lambda: tg.matmul(np.ones((2, 3)), np.ones((2, 3))),
+     r"matmul of shapes \(2, 3\), \(2, 3\): the inner sides, 3 and 2"),
+    (lambda: tg.matmul(np.ones(3), np.ones((3, 2))),
+     r"matmul of shapes \(3,\), \(3, 2\): .*two axes"),
+    (lambda: tg.reshape(np.ones(6), shape=(4,)), r"reshape of shapes \(6,\)"),
+    (lambda: tg.concatenate(np.ones((2, 3)), np.ones((2, 2))),
+     r"concatenate of shapes \(2, 3\), \(2, 2\)"),
+    (lambda: tg.concatenate(), r"concatenate of shapes "),
+    (lambda: tg.sum(np.ones(3), axis=1), r"sum of shapes \(3,\)"),
+    (lambda: tg.Tensor([1, 2])[2], r"index of shapes \(2,\)"),
+    (lambda: tg.pad(np.ones((2, 2)), widths=1), "pad of shapes.*each axis"),
+    (lambda: tg.broadcast_to(np.ones(2), shape=(3,)), "broadcast_to of"),
+    (lambda: tg.max(np.ones((0,))), r"max of shapes \(0,\)"),
+    (lambda: tg.mean(np.ones((0, 2))), r"mean of shape \(0, 2\)"),
+    (lambda: tg.transpose(np.ones((2, 2)), axes=(0, 0)), "transpose of sh"),
+])
+def test_errors_name_op_and_shapes(f, message):
+    with pytest.raises((ValueError, IndexError), match=message):
+        f()
+
+
+def test_an_exponent_is_a_number():
+    x = tg.Tensor([1.0])
+    with pytest.raises(TypeError, match=re.escape("exp(y * log(x))")):
+        x ** x
+
+
+def test_a_view_does_not_follow_its_parameter():
+    """Results own their memory: writing to w changes no earlier result."""
+    w = tg.Tensor(np.ones((2, 1)))
+    views = [w.reshape(-1), w[0], w.T, w.detach(), w.transpose(0, 1)]
+    w.assign(np.zeros((2, 1)))
+    assert all((v.data == 1).all() for v in views)
