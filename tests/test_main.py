@@ -142,7 +142,7 @@ def test_errors_of_an_existing_run(run, tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     refused(run("sample", "a"), str(training.CHECKPOINT), "cut short")
     refused(run(*start, "--resume"), "cut short")
-    checkpoint.save(path, {}, {"model": "gan", "config": {}})
+    checkpoint.save(path, {"w": np.zeros(1)}, {"model": "gan", "config": {}})
     refused(run("sample", "a"), "missing")
     refused(run(*start, "--resume"), "not the run of a gan")
 

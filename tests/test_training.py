@@ -371,7 +371,7 @@ def cut_short(out):
 
 def weights_only(out):
     (out / training.CHECKPOINT).unlink()
-    checkpoint.save(out / training.CHECKPOINT, {},
+    checkpoint.save(out / training.CHECKPOINT, {"w": np.zeros(1)},
                     {"model": "toy", "config": {"width": 5}})
     train(Toy(), 5, out=out, resume=True)
 
@@ -380,7 +380,7 @@ def weights_only(out):
     (other_width, "width=5.*width=6"), (other_model, "'toy' model"),
     (other_images, "images="), (other_batch, "batch=8.*batch=9"),
     (other_seed, "seed=0.*seed=3"), (cut_short, "cut short"),
-    (other_shape, r"safetensors: load_state: w has shape \(5, 3\)"),
+    (other_shape, r"safetensors: load_state: w .*\(5, 3\)"),
     (weights_only, "weights only"),
 ])
 def test_resume_refuses_another_run(tmp_path, resume, words):
@@ -414,7 +414,7 @@ def test_load_model_from_a_run_and_from_sampling_weights(tmp_path):
 ])
 def test_load_model_refuses_in_words(tmp_path, meta, words):
     path = tmp_path / "c.safetensors"
-    checkpoint.save(path, {}, meta)
+    checkpoint.save(path, {"w": np.zeros(1)}, meta)
     with pytest.raises(ValueError, match=words) as caught:
         training.load_model(path)
     assert str(caught.value).startswith(str(path))

@@ -230,8 +230,9 @@ def _download(name):
     raise ConnectionError(
         f"MNIST is not on this machine and could not be downloaded "
         f"({'; '.join(failures)}): go on with the built-in sprites "
-        f"(tg.data.sprites, or --data sprites), or put {name}.gz into a "
-        "folder mnist and set TINYGEN_DATA to the folder that holds it")
+        f"(tg.data.sprites, or --data sprites), or put its four files "
+        f"({name}.gz ...) into a folder mnist and set TINYGEN_DATA to the "
+        "folder that holds that one")
 
 
 def _fetch(url, path):

@@ -105,7 +105,7 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
             line.update(run.step, "  ".join(
-                f"{name} {value:.3g}" for name, value in row.items()))
+                f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
             if run.step % sample_every == 0 or run.step == steps:
