@@ -53,12 +53,13 @@ test: $(READY)
 test-long: $(READY)
 	$(PY) -m pytest $(TESTS) -m long
 
-# The oldest versions that pyproject.toml admits, in an environment apart
+# The oldest versions that pyproject.toml admits, in an environment apart.
+# They warn that their newer companions have deprecated what they call.
 test-lowest:
 	"$(PYTHON)" -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet \
 		-c tests/lowest.txt -r requirements.txt
-	.venv-lowest/bin/python -m pytest $(TESTS)
+	.venv-lowest/bin/python -m pytest $(TESTS) -W ignore::DeprecationWarning
 
 lint: $(READY_DEV)
 	$(PY) -m ruff check .

@@ -160,3 +160,21 @@ def test_a_failed_build_leaves_the_pages_alone(tmp_path):
     assert done.returncode == 1
     assert "The book was not rendered" in done.stderr
     assert page.read_text() == "as before"
+
+
+# ---- README -------------------------------------------------------------
+
+def test_the_readme_leads_to_files_that_are_here():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert "book/gallery.png" in links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_readme_names_targets_of_the_makefile():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^    make ([a-z-]+)", text, re.M)) | set(
+        re.findall(r"`(?:\w+=\w+ )?make ([a-z-]+)", text))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {"book", "test", "exercises", "check"} <= named
+    assert [n for n in named if not re.search(rf"^{n}:", makefile, re.M)] == []
