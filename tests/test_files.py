@@ -26,6 +26,12 @@ def test_a_failure_leaves_the_old_file(tmp_path, error):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder .*deep to write"):
+        with replacing(tmp_path / "deep" / "a.txt"):
+            pass
+
+
 def test_writable_folder_is_made_and_left_empty(tmp_path):
     made = writable_folder(tmp_path / "deep" / "down")
     assert made.is_dir() and not list(made.iterdir())

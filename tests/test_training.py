@@ -312,6 +312,21 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     assert meta["step"] == 5
 
 
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    save = checkpoint.save
+
+    def full(path, arrays, meta):
+        if meta["step"] == 6:
+            raise OSError(28, "No space left on device")
+        save(path, arrays, meta)
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    with pytest.raises(OSError, match="step 6 could.*No space.*of step 3"):
+        train(Toy(), 20, out=tmp_path, checkpoint_every=3)
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 3
+
+
 def test_an_existing_run_is_not_overwritten(tmp_path):
     train(Toy(), 3, out=tmp_path)
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}

@@ -19,6 +19,9 @@ def replacing(path):
     path = Path(path)
     part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part"
                           f"{path.suffix}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write "
+                                f"{path.name} in")
     try:
         yield part
         with open(part, "rb+") as file:

@@ -189,7 +189,8 @@ class Run:
         """One step: the row of numbers it adds to the history."""
         began = time.perf_counter()
         try:
-            row = dict(self.model.step(next(self.batches), self.rng))
+            with np.errstate(all="ignore"):  # seen below, in plain words
+                row = dict(self.model.step(next(self.batches), self.rng))
             for name, value in row.items():
                 if not math.isfinite(value):
                     raise FloatingPointError(f"{name} is {value}")
@@ -203,7 +204,7 @@ class Run:
         return row
 
     def _last(self):
-        if self.out is None:
+        if self.out is None or not self.path.exists():
             return "nothing was saved"
         _, meta = checkpoint.load(self.path)
         return f"the last checkpoint, {self.path}, is of step {meta['step']}"
@@ -221,17 +222,20 @@ class Run:
             return
         arrays = {"model." + k: v for k, v in state(self.model).items()}
         arrays |= {"history." + k: self.history[k] for k in self.history}
-        self.history.to_csv(self.out / "history.csv")
-        try:
-            checkpoint.save(self.path, arrays, {
-                **describe(self.model), "note": self.note,
+        meta = {**describe(self.model), "note": self.note,
                 "step": self.step, "seconds": self.seconds,
                 "fixed": self.fixed, "columns": list(self.history),
                 "rng": self.rng.bit_generator.state,
-                "batches": self.batches.state()})
+                "batches": self.batches.state()}
+        try:
+            self.history.to_csv(self.out / "history.csv")
+            checkpoint.save(self.path, arrays, meta)
         except ValueError as error:
             raise FloatingPointError(f"step {self.step}: {error}; "
                                      f"{self._last()}") from None
+        except OSError as error:  # the disk is full, say
+            raise OSError(f"step {self.step} could not be saved ({error}); "
+                          f"{self._last()}") from error
 
     def farewell(self, steps):
         """What to say after Ctrl-C."""
