@@ -37,20 +37,18 @@ def render(folder, strict):
         command += ["-W", "--keep-going"]
     # Time and hash seed would else reach the pages
     fixed = {"SOURCE_DATE_EPOCH": "1767225600", "PYTHONHASHSEED": "0",
-             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore"}
+             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | fixed,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           encoding="utf-8", check=False)
     pages = folder / "_build/html"
-    words = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode or not (pages / "index.html").exists():
         print(done.stdout)
         raise SystemExit("The book was not rendered: see the lines above. "
                          "book/html is as it was.")
-    told = [line for line in words
-            if "WARNING" in line or "ERROR" in line]
-    for line in told:
-        print(line)
+    for line in done.stdout.splitlines():
+        if "WARNING" in line or "ERROR" in line:
+            print(line)
     return pages
 
 
