@@ -10,6 +10,7 @@ from an earlier build, and what differs between machines is left out.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,16 +38,17 @@ def render(folder, strict):
         command += ["-W", "--keep-going"]
     # Time and hash seed would else reach the pages
     fixed = {"SOURCE_DATE_EPOCH": "1767225600", "PYTHONHASHSEED": "0",
-             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
+             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | fixed,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           encoding="utf-8", check=False)
     pages = folder / "_build/html"
+    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)      # no colours
     if done.returncode or not (pages / "index.html").exists():
-        print(done.stdout)
+        print(said)
         raise SystemExit("The book was not rendered: see the lines above. "
-                         "book/html is as it was.")
-    for line in done.stdout.splitlines():
+                         "The former pages are as they were.")
+    for line in said.splitlines():
         if "WARNING" in line or "ERROR" in line:
             print(line)
     return pages
