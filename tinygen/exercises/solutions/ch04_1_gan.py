@@ -2,7 +2,7 @@ import numpy as np
 
 import tinygen as tg
 
-# ------------------------------------------------------------------- pixels
+# ---------------------------------------------------------------------- pixels
 
 
 def to_signed(images):
@@ -15,7 +15,7 @@ def to_bytes(images):
     return np.rint(127.5 * (images + 1)).astype(np.uint8)
 
 
-# ------------------------------------------------------------------- shapes
+# ---------------------------------------------------------------------- shapes
 
 
 def listing_shapes():
@@ -37,7 +37,7 @@ def strided_side(side, size, stride, pad):
     return (side + 2 * pad - size) // stride + 1
 
 
-# ------------------------------------------------------------------- losses
+# -------------------------------------------------------------- the objectives
 
 
 def log_d(logits):
@@ -64,29 +64,21 @@ def generator_gradients(logits):
     return np.stack([-s, s - 1])
 
 
-def even_losses():
-    """(D's loss, G's loss) where D answers 1/2 to every image."""
-    return 2 * np.log(2), np.log(2)
-
-
-def d_accuracy(real, fake):
-    """The share of all images that D judges rightly.   [n], [m] -> number"""
-    right = np.sum(real > 0) + np.sum(fake <= 0)
-    return right / (len(real) + len(fake))
-
-
 def best_discriminator(p, q):
     """p / (p + q), and 1/2 where both are 0.   [k], [k] -> [k]"""
     total = p + q
     return np.where(total > 0, p / np.where(total > 0, total, 1), 0.5)
 
 
-# -------------------------------------------------------------------- steps
+def fresh_losses():
+    """[(D, G), (D, G)]: least squares, then hinge, where every l is 0.
+
+    (0 - 1)^2 + 0^2 and (0 - 1)^2; max(0, 1 - 0) + max(0, 1 + 0) and -0.
+    """
+    return [(1, 1), (2, 0)]
 
 
-def adam_first_step(gradient, lr):
-    """-lr m / sqrt(v), with m = g and v = g^2: -lr sign(g).   [n] -> [n]"""
-    return -lr * np.sign(gradient)
+# ------------------------------------------------------------------- one round
 
 
 def d_step(g, d, x, z, lr):
@@ -98,7 +90,18 @@ def d_step(g, d, x, z, lr):
     return g, d.data - lr * slope.data
 
 
-# --------------------------------------------- networks, samples, judgement
+def adam_first_step(gradient, lr):
+    """-lr m / sqrt(v), with m = g and v = g^2: -lr sign(g).   [n] -> [n]"""
+    return -lr * np.sign(gradient)
+
+
+def d_accuracy(real, fake):
+    """The share of all images that D judges rightly.   [n], [m] -> number"""
+    right = np.sum(real > 0) + np.sum(fake <= 0)
+    return right / (len(real) + len(fake))
+
+
+# --------------------------------------------------------- inside the networks
 
 
 def folded_taps(w):
@@ -109,6 +112,9 @@ def folded_taps(w):
 def spread_after_norm(spread, eps):
     """s / sqrt(s^2 + eps).   [n] -> [n]"""
     return spread / np.sqrt(spread ** 2 + eps)
+
+
+# --------------------------------------------------------------------- samples
 
 
 def slerp(a, b, t):
@@ -127,7 +133,7 @@ def modes_found(labels, share):
     return int(np.sum(counts >= share * len(labels)))
 
 
-# ----------------------------------------------------------------- capstone
+# -------------------------------------------------------------------- capstone
 
 
 def gan_round(g, d, pixels, z_d, z_g, lr):

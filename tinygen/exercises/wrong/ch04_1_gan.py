@@ -2,7 +2,7 @@ import numpy as np
 
 import tinygen as tg
 
-# ------------------------------------------------------------------- pixels
+# ---------------------------------------------------------------------- pixels
 
 
 def to_signed__unit_range(images):
@@ -62,7 +62,7 @@ def to_bytes__library(images):
     return tg.data.to_uint8(images)
 
 
-# ------------------------------------------------------------------- shapes
+# ---------------------------------------------------------------------- shapes
 
 
 def listing_shapes__without_padding():
@@ -145,7 +145,7 @@ def strided_side__library(side, size, stride, pad):
     return tg.engine.convolution.output_size(side, size, stride, pad)
 
 
-# ------------------------------------------------------------------- losses
+# -------------------------------------------------------------- the objectives
 
 
 def _sigmoid(logits):
@@ -317,48 +317,6 @@ def generator_gradients__library(logits):
     return np.stack(rows)
 
 
-def even_losses__one_term_each():
-    """log 2 is right for G. D's loss has two terms, one for the real images
-    and one for the fakes, and they are added."""
-    return np.log(2), np.log(2)
-
-
-def even_losses__probabilities():
-    """1/2 is the probability, not the loss. The loss is minus its log."""
-    return 0.5, 0.5
-
-
-def even_losses__base_2():
-    """These are logs to base 2. Losses are in natural logs: log 2 is about
-    0.69."""
-    return 2.0, 1.0
-
-
-def d_accuracy__threshold_of_a_half(real, fake):
-    """1/2 is the border for probabilities. These are logits: sigmoid(l) =
-    1/2 at l = 0."""
-    return (np.sum(real > 0.5) + np.sum(fake <= 0.5)) / (
-        len(real) + len(fake))
-
-
-def d_accuracy__real_alone(real, fake):
-    """Only the real images were counted. A D that says 'real' to all would
-    score 1."""
-    return np.mean(real > 0)
-
-
-def d_accuracy__says_real(real, fake):
-    """This counts how often D says 'real'. For a fake that is the wrong
-    answer."""
-    return (np.sum(real > 0) + np.sum(fake > 0)) / (len(real) + len(fake))
-
-
-def d_accuracy__mean_of_means(real, fake):
-    """This averages two shares, one per batch. When the batches differ in
-    size, that is not the share of all images."""
-    return (np.mean(real > 0) + np.mean(fake <= 0)) / 2
-
-
 def best_discriminator__odds(p, q):
     """p / q says how many times likelier real is than fake: the odds. It
     goes beyond 1. D is a probability: of all copies of this image, the
@@ -387,41 +345,30 @@ def best_discriminator__nothing_over_nothing(p, q):
         return p / (p + q)
 
 
-# -------------------------------------------------------------------- steps
+def fresh_losses__sigmoid_first():
+    """A logit of 0 is a probability of 1/2, but these two losses take the
+    logit as it is. Put 0 into the table's formulas, not 1/2."""
+    return [(0.5, 0.25), (1, -0.5)]
 
 
-def adam_first_step__gradient_descent(gradient, lr):
-    """-lr g is what SGD does. Adam divides by the gradient's own size, so a
-    parameter with a slope of 0.0001 moves as far as one with a slope of
-    4."""
-    return -lr * gradient
+def fresh_losses__one_term():
+    """Of D's hinge loss one term is missing: 1 for the real images and 1
+    for the fakes are added."""
+    return [(1, 1), (1, 0)]
 
 
-def adam_first_step__uncorrected(gradient, lr):
-    """m and v start at 0, so after one step m = (1 - beta1) g and v = (1 -
-    beta2) g^2 are far too small. Adam divides them by 1 - beta1^t and 1 -
-    beta2^t; with t = 1 the factors cancel."""
-    return -lr * 0.5 * gradient / np.sqrt(0.001 * gradient ** 2)
+def fresh_losses__wants_to_be_caught():
+    """D's numbers are right. G's are those of D's own term for fakes; but G
+    wants its fakes taken for real. The last column has G's formulas."""
+    return [(1, 0), (2, 1)]
 
 
-def adam_first_step__uphill(gradient, lr):
-    """The size is right, the direction is not: this climbs. A step goes
-    against the gradient."""
-    return lr * np.sign(gradient)
+def fresh_losses__exchanged():
+    """The two losses have changed places: least squares comes first."""
+    return [(2, 0), (1, 1)]
 
 
-def adam_first_step__whole_gradient(gradient, lr):
-    """This scales the gradient as a whole to length 1. Adam scales each
-    number by its own size; the ratio between two parameters is lost."""
-    return -lr * gradient / np.sqrt(np.sum(gradient ** 2))
-
-
-def adam_first_step__library(gradient, lr):
-    """tg.Adam makes the step for you. Predict it from the formula; the next
-    cell asks tg.Adam."""
-    p = tg.Tensor(np.zeros_like(gradient))
-    tg.Adam({"p": p}, lr, betas=(0.5, 0.999)).step([gradient])
-    return p.data
+# ------------------------------------------------------------------- one round
 
 
 def _slopes(g, d, x, z):
@@ -465,7 +412,66 @@ def d_step__real_alone(g, d, x, z, lr):
     return g, d.data - lr * slope.data
 
 
-# --------------------------------------------- networks, samples, judgement
+def adam_first_step__gradient_descent(gradient, lr):
+    """-lr g is what SGD does. Adam divides by the gradient's own size, so a
+    parameter with a slope of 0.0001 moves as far as one with a slope of
+    4."""
+    return -lr * gradient
+
+
+def adam_first_step__uncorrected(gradient, lr):
+    """m and v start at 0, so after one step m = (1 - beta1) g and v = (1 -
+    beta2) g^2 are far too small. Adam divides them by 1 - beta1^t and 1 -
+    beta2^t; with t = 1 the factors cancel."""
+    return -lr * 0.5 * gradient / np.sqrt(0.001 * gradient ** 2)
+
+
+def adam_first_step__uphill(gradient, lr):
+    """The size is right, the direction is not: this climbs. A step goes
+    against the gradient."""
+    return lr * np.sign(gradient)
+
+
+def adam_first_step__whole_gradient(gradient, lr):
+    """This scales the gradient as a whole to length 1. Adam scales each
+    number by its own size; the ratio between two parameters is lost."""
+    return -lr * gradient / np.sqrt(np.sum(gradient ** 2))
+
+
+def adam_first_step__library(gradient, lr):
+    """tg.Adam makes the step for you. Predict it from the formula; the next
+    cell asks tg.Adam."""
+    p = tg.Tensor(np.zeros_like(gradient))
+    tg.Adam({"p": p}, lr, betas=(0.5, 0.999)).step([gradient])
+    return p.data
+
+
+def d_accuracy__threshold_of_a_half(real, fake):
+    """1/2 is the border for probabilities. These are logits: sigmoid(l) =
+    1/2 at l = 0."""
+    return (np.sum(real > 0.5) + np.sum(fake <= 0.5)) / (
+        len(real) + len(fake))
+
+
+def d_accuracy__real_alone(real, fake):
+    """Only the real images were counted. A D that says 'real' to all would
+    score 1."""
+    return np.mean(real > 0)
+
+
+def d_accuracy__says_real(real, fake):
+    """This counts how often D says 'real'. For a fake that is the wrong
+    answer."""
+    return (np.sum(real > 0) + np.sum(fake > 0)) / (len(real) + len(fake))
+
+
+def d_accuracy__mean_of_means(real, fake):
+    """This averages two shares, one per batch. When the batches differ in
+    size, that is not the share of all images."""
+    return (np.mean(real > 0) + np.mean(fake <= 0)) / 2
+
+
+# --------------------------------------------------------- inside the networks
 
 
 def folded_taps__not_turned(w):
@@ -510,6 +516,9 @@ def spread_after_norm__divided_by_variance(spread, eps):
     """The root is missing: the channel is divided by its variance, whose
     unit is that of x squared. With eps = 0 every spread must become 1."""
     return spread / (spread ** 2 + eps)
+
+
+# --------------------------------------------------------------------- samples
 
 
 def slerp__straight(a, b, t):
@@ -562,7 +571,7 @@ def modes_found__samples(labels, share):
     return int(np.sum(counts[counts >= share * len(labels)]))
 
 
-# ----------------------------------------------------------------- capstone
+# -------------------------------------------------------------------- capstone
 
 
 def _round(g, d, pixels, z_d, z_g, lr, row=1, old=False):
