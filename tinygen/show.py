@@ -40,27 +40,21 @@ PAGE = 7.0              # width of the page's text, in inches
 # ---- source -------------------------------------------------------------
 
 class Listing:
-    """Source text of tinygen: `.names`, `.text`, and how to display it."""
+    """Source text of tinygen, and how notebook and terminal display it."""
 
     def __init__(self, names, blocks, rules):
-        self.names, self.blocks, self.rules = names, blocks, rules
-
-    @property
-    def text(self):
-        return "\n\n".join(f"# {file}\n{code}" for file, code in self.blocks)
-
-    @property
-    def markdown(self):
-        return "\n\n".join(f"`{file}`\n\n````python\n{code}\n````"
-                           for file, code in self.blocks)
+        self.blocks = blocks            # [(file, code)]
+        self.about = {"names": names, "rules": rules}
+        self.markdown = "\n\n".join(f"`{file}`\n\n````python\n{code}\n````"
+                                    for file, code in blocks)
 
     def __repr__(self):
-        return self.text
+        return "\n\n".join(f"# {file}\n{code}" for file, code in self.blocks)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        # The metadata let a test list the same objects again and compare
-        data = {"text/plain": self.text, "text/markdown": self.markdown}
-        return data, {"listing": {"names": self.names, "rules": self.rules}}
+        # By the metadata a test lists the same objects again and compares
+        data = {"text/plain": repr(self), "text/markdown": self.markdown}
+        return data, {"listing": self.about}
 
 
 def listing(*objects, rules=True):
@@ -84,20 +78,15 @@ def listing(*objects, rules=True):
 
 def _source(thing, rules):
     """(dotted name, file, source text) of one object."""
-    function = getattr(thing, "forward", None)      # an op
-    is_op = function is not None and hasattr(thing, "rules")
-    function = function if is_op else thing
-    function = getattr(function, "py_func", function)       # Numba's
-    function = inspect.unwrap(getattr(function, "fget", function))
-    module = getattr(function, "__module__", "") or ""
-    path = getattr(function, "__qualname__", "")
-    if module.split(".")[0] != "tinygen" or not path or "<" in path:
+    function = inspect.unwrap(thing)        # of an op, of Numba's wrapper
+    module = getattr(function, "__module__", None) or ""
+    path = getattr(function, "__qualname__", "<")
+    if module.split(".")[0] != "tinygen" or "<" in path:
         raise TypeError(
             "listing() shows functions, classes, methods and ops of tinygen; "
-            f"{path or thing!r} is not defined there")
+            f"{thing!r} is not defined there")
     file = Path(sys.modules[module].__file__)
-    text = file.read_text(encoding="utf-8")
-    code = _segment(text, path, rules and is_op)
+    code = _segment(file.read_text(encoding="utf-8"), path, rules)
     home = Path(__file__).parent.parent
     return f"{module}.{path}", file.relative_to(home).as_posix(), code
 
@@ -112,8 +101,7 @@ def _segment(text, path, rules):
     first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
     code = textwrap.dedent("\n".join(lines[first - 1:node.end_lineno]))
     for n in tree.body if rules else ():
-        targets = n.targets if isinstance(n, ast.Assign) else ()
-        if f"{path}.rules" in [ast.unparse(t) for t in targets]:
+        if f"{path}.rules" in map(ast.unparse, getattr(n, "targets", ())):
             first = n.lineno - 1
             while lines[first - 1].startswith("#"):
                 first -= 1
@@ -153,7 +141,7 @@ def _to_rgb(images):
 
 
 @_figure
-def grid(images, columns=None, titles=None, rows=None, scale=1.0):
+def grid(images, columns=None, titles=None, rows=(), scale=1.0):
     """Images side by side.
 
     images   N H W C, uint8 or float in [-1, 1]; or a list of such arrays,
@@ -164,38 +152,33 @@ def grid(images, columns=None, titles=None, rows=None, scale=1.0):
     scale    1 gives an image 0.7 inch, as far as the page is wide enough
     """
     if isinstance(images, (list, tuple)):
-        if len({len(row) for row in images}) != 1:
+        columns = len(images[0])
+        if {len(row) for row in images} != {columns}:
             raise ValueError("rows of different lengths: "
                              f"{[len(row) for row in images]}")
-        columns = len(images[0])
         images = np.concatenate([_to_rgb(row) for row in images])
-    images = _to_rgb(images)
+    images, titles = _to_rgb(images), titles or ()
     n, h, w = images.shape[:3]
     columns = columns or min(n, 10)
-    down = -(-n // columns)
-    cell = min(0.7 * scale, PAGE / columns)         # inches
-    pixel = w / cell                                # image pixels an inch
-    each = titles is not None and len(titles) > columns
-    gap_x, gap_y = max(1, w // 14), max(1, h // 14)
-    gap_y += int(0.17 * pixel) if each else 0
-    sheet = np.full((down * (h + gap_y) - gap_y,
-                     columns * (w + gap_x) - gap_x, 3), 255, np.uint8)
-    for k, image in enumerate(images):
-        i, j = k // columns * (h + gap_y), k % columns * (w + gap_x)
+    pixel = w / min(0.7 * scale, PAGE / columns)    # image pixels an inch
+    right = w + max(1, w // 14)                     # from image to image
+    down = h + max(1, h // 14) + (
+        int(0.17 * pixel) if len(titles) > columns else 0)
+    corners = [(k // columns * down, k % columns * right) for k in range(n)]
+    sheet = np.full((corners[-1][0] + h, (columns - 1) * right + w, 3), 255,
+                    np.uint8)
+    for image, (i, j) in zip(images, corners):
         sheet[i:i + h, j:j + w] = image
     figure, axes = plt.subplots(
         figsize=(sheet.shape[1] / pixel, sheet.shape[0] / pixel))
     axes.imshow(sheet)
-    axes.spines[:].set_visible(False)
-    axes.grid(False)
-    axes.set(xticks=[], yticks=[])
-    for k, title in enumerate(titles or ()):
-        axes.text(k % columns * (w + gap_x) + w / 2,
-                  k // columns * (h + gap_y) - 0.04 * pixel, str(title),
-                  ha="center", va="bottom", fontsize=8)
-    for k, label in enumerate(rows or ()):
-        axes.text(-0.08 * pixel, k * (h + gap_y) + h / 2, str(label),
-                  ha="right", va="center")
+    axes.set_axis_off()
+    for title, (i, j) in zip(titles, corners):
+        axes.text(j + w / 2, i - 0.04 * pixel, str(title), ha="center",
+                  va="bottom", fontsize=8)
+    for label, (i, _) in zip(rows, corners[::columns]):
+        axes.text(-0.08 * pixel, i + h / 2, str(label), ha="right",
+                  va="center")
     return figure
 
 
@@ -258,52 +241,45 @@ def graph(y, names=None, height=None):
             nodes[node.serial] = node
             stack.extend(node.inputs)
     place = _places(nodes)
-    wide = 1 + max(column for column, _ in place.values())
-    tall = 1 + max(abs(row) for _, row in place.values())
+    wide, tall = np.ptp(list(place.values()), axis=0) + 1
     figure, ax = plt.subplots(
         figsize=(min(PAGE, 1.2 * wide), height or 0.45 + 0.75 * tall))
     ax.set_axis_off()
-    ax.set_xlim(-0.5, wide - 0.5)
-    ax.set_ylim(-tall / 2, tall / 2)
-    box = {serial: ax.text(
-        *place[serial], _caption(node, names or {}), ha="center",
-        va="center", fontsize=8, bbox={
+    ax.set(xlim=(-0.5, wide - 0.5), ylim=(-tall / 2, tall / 2))
+    box = {s: ax.text(
+        *place[s], _caption(node, names or {}), ha="center", va="center",
+        fontsize=8, bbox={
             "boxstyle": "round,pad=0.35", "edgecolor": COLOURS[0],
             "facecolor": "#dcecf7" if node.op else "#ffffff"},
-        ).get_bbox_patch() for serial, node in nodes.items()}
-    for serial, node in nodes.items():
-        for t in node.inputs:
-            ax.annotate("", place[serial], place[t.serial], arrowprops={
+        ).get_bbox_patch() for s, node in nodes.items()}
+    for s, node in nodes.items():
+        for t in [t.serial for t in node.inputs]:
+            ax.annotate("", place[s], place[t], arrowprops={
                 "arrowstyle": "-|>", "color": "#888888", "shrinkA": 1,
-                "shrinkB": 1, "patchA": box[t.serial],
-                "patchB": box[serial]})
+                "shrinkB": 1, "patchA": box[t], "patchB": box[s]})
     return figure
 
 
 def _places(nodes):
-    """serial -> (column, row): a node stands right of all its inputs, and
-    each column is centred."""
-    column, ordered = {}, sorted(nodes)
-    for serial in ordered:
-        inputs = nodes[serial].inputs
-        column[serial] = 1 + max([column[t.serial] for t in inputs],
-                                 default=-1)
-    for serial in reversed(ordered):        # leaves move next to their use
-        users = [s for s in ordered
-                 if any(t.serial == serial for t in nodes[s].inputs)]
-        if users and not nodes[serial].inputs:
-            column[serial] = min(column[s] for s in users) - 1
-    members = {}
-    for serial in ordered:
-        members.setdefault(column[serial], []).append(serial)
+    """serial -> (column, row): an op stands right of all its inputs, a leaf
+    just left of the first op that uses it; each column is centred."""
+    column, first_use, rows = {}, {}, {}
+    for s in sorted(nodes):
+        inputs = [t.serial for t in nodes[s].inputs]
+        column[s] = 1 + max([column[t] for t in inputs], default=-1)
+        for t in inputs:
+            first_use.setdefault(t, s)
+    for s, user in first_use.items():
+        if not nodes[s].inputs:
+            column[s] = column[user] - 1
+    for s in sorted(nodes):
+        rows.setdefault(column[s], []).append(s)
     return {s: (c, (len(group) - 1) / 2 - k)
-            for c, group in members.items() for k, s in enumerate(group)}
+            for c, group in rows.items() for k, s in enumerate(group)}
 
 
 def _caption(node, names):
-    if node.serial in names:
-        return names[node.serial]
-    if node.op:
-        return node.op.name
-    return node.name or (f"{node.item():.4g}" if node.size == 1
-                         else "x".join(map(str, node.shape)))
+    number = f"{node.item():.4g}" if node.size == 1 else "x".join(
+        map(str, node.shape))
+    return names.get(node.serial) or getattr(node.op, "name", None) or (
+        node.name or number)
