@@ -3,6 +3,7 @@ import atexit
 import difflib
 import json
 import os
+import secrets
 import select
 import subprocess
 import sys
@@ -122,16 +123,18 @@ class _Server:
     def ask(self, request):
         if self._process is None or self._process.poll() is not None:
             self._start()
-        server = self._process
-        server.stdin.write(json.dumps(request).encode() + b"\n")
+        server, ticket = self._process, secrets.token_hex(8)
+        server.stdin.write(json.dumps(
+            {**request, "ticket": ticket}).encode() + b"\n")
         server.stdin.flush()
         patience = request["limit"] + workers.GRACE + 30.
         ready, _, _ = select.select([server.stdout], [], [], patience)
         line = server.stdout.readline() if ready else b""
-        if not line:
+        fields = json.loads(line) if line.endswith(b"}\n") else {}
+        if fields.pop("ticket", None) != ticket:
             self.stop()
             return workers.died("the process that checks was stopped")
-        return json.loads(line)
+        return fields
 
     def _start(self):
         self._errors = tempfile.TemporaryFile()

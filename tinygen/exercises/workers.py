@@ -17,6 +17,7 @@ from dataclasses import asdict
 HAS_FORK = hasattr(os, "fork")
 GRACE = 2.        # seconds from an answer's own limit until it is killed
 MEMORY = 8 << 30  # bytes of address space
+DONE = b"done"    # a worker's last word: its children may keep the pipe open
 
 
 def serve():
@@ -27,7 +28,10 @@ def serve():
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     out.write(b"ready\n")
     for line in sys.stdin.buffer:
-        out.write(json.dumps(_fork(json.loads(line))).encode() + b"\n")
+        request = json.loads(line)
+        ticket = request.pop("ticket")  # an answer must not know it
+        fields = {**_fork(request), "ticket": ticket}
+        out.write(json.dumps(fields).encode() + b"\n")
 
 
 def work():
@@ -51,7 +55,8 @@ def _fork(request):
         os.close(reading)
         _worker(request, writing, secret)  # does not return
     os.close(writing)
-    text, in_time = _read(reading, request["limit"] + GRACE)
+    text, in_time = _read(reading, request["limit"] + GRACE,
+                          secret.encode() + DONE)
     os.close(reading)
     try:
         os.killpg(worker, signal.SIGKILL)
@@ -74,6 +79,9 @@ def _worker(request, writing, secret):
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
+        # Nothing of the server's stays open for an answer to write to
+        os.closerange(3, writing)
+        os.closerange(writing + 1, 1024)
         _limit_memory()
         from .judge import judge
         out = os.fdopen(writing, "wb", buffering=0)
@@ -84,6 +92,7 @@ def _worker(request, writing, secret):
                   " fault:\n" + traceback.format_exc()[-1500:]}
         out.write(f"{secret}{json.dumps(broken)}\n".encode())
     finally:
+        out.write(secret.encode() + DONE)
         os._exit(0)
 
 
@@ -96,16 +105,16 @@ def _limit_memory():
         pass  # not offered by this system
 
 
-def _read(fd, seconds):
+def _read(fd, seconds, end):
     """(all that is written to fd, whether its end came in time)."""
-    deadline, parts = time.monotonic() + seconds, []
+    deadline, data = time.monotonic() + seconds, b""
     while (left := deadline - time.monotonic()) > 0:
         if select.select([fd], [], [], left)[0]:
             part = os.read(fd, 1 << 16)
-            if not part:
-                return b"".join(parts).decode(errors="replace"), True
-            parts.append(part)
-    return b"".join(parts).decode(errors="replace"), False
+            data += part
+            if not part or data.endswith(end):
+                return data.decode(errors="replace"), True
+    return data.decode(errors="replace"), False
 
 
 def last_report(text, secret=""):
