@@ -37,6 +37,8 @@ def _walk(obj, path="", seen=None):
     if isinstance(obj, (Tensor, np.ndarray)):
         yield path, obj
         return
+    if isinstance(obj, Sequential):
+        obj = obj.layers        # "up1.conv.w", not "layers.up1.layers.conv.w"
     if isinstance(obj, dict):
         items = obj.items()
     elif isinstance(obj, (list, tuple)):
