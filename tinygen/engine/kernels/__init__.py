@@ -2,23 +2,81 @@
 
 TINYGEN_KERNELS=numba (the default) takes the compiled, parallel kernels,
 TINYGEN_KERNELS=plain the same functions in NumPy alone: slower, readable,
-and the oracle of the tests. Importing compiles nothing.
+and the oracle of the tests. Importing compiles nothing: each kernel is
+compiled at its first call, and kept on disk for the next process.
 """
 import os
+import warnings
 
-from . import plain
+import numpy as np
 
-NAMES = (
-    "conv2d", "conv_transpose2d", "conv2d_filter_grad",
-    "upsample2d", "upsample2d_adjoint", "avg_pool2d", "avg_pool2d_adjoint",
-    "max_pool2d_argmax", "gather_hw", "scatter_hw",
-    "normalize", "normalize_grad", "leaky_relu", "leaky_relu_grad",
-    "adam_update", "sgd_update")
-
-PATH = os.environ.get("TINYGEN_KERNELS", "plain")
+PATH = os.environ.get("TINYGEN_KERNELS", "numba")
 if PATH not in ("plain", "numba"):
     raise ValueError(f"TINYGEN_KERNELS is {PATH!r}; it must be 'plain' or "
                      f"'numba'")
+if PATH == "numba":
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        warnings.warn(f"Numba cannot be imported ({error}); the kernels run "
+                      f"in plain NumPy, several times slower",
+                      RuntimeWarning, stacklevel=2)
+        PATH = "plain"
 
-for name in NAMES:
-    globals()[name] = getattr(plain, name)
+if PATH == "numba":
+    from .convolution import conv2d, conv2d_filter_grad, conv_transpose2d
+    from .norms import leaky_relu, leaky_relu_grad, normalize, normalize_grad
+    from .pooling import (
+        avg_pool2d,
+        avg_pool2d_adjoint,
+        gather_hw,
+        max_pool2d_argmax,
+        scatter_hw,
+        upsample2d,
+        upsample2d_adjoint,
+    )
+    from .updates import adam_update, sgd_update
+else:
+    from .plain import (
+        adam_update,
+        avg_pool2d,
+        avg_pool2d_adjoint,
+        conv2d,
+        conv2d_filter_grad,
+        conv_transpose2d,
+        gather_hw,
+        leaky_relu,
+        leaky_relu_grad,
+        max_pool2d_argmax,
+        normalize,
+        normalize_grad,
+        scatter_hw,
+        sgd_update,
+        upsample2d,
+        upsample2d_adjoint,
+    )
+
+__all__ = [
+    "PATH", "adam_update", "avg_pool2d", "avg_pool2d_adjoint", "conv2d",
+    "conv2d_filter_grad", "conv_transpose2d", "gather_hw", "leaky_relu",
+    "leaky_relu_grad", "max_pool2d_argmax", "normalize", "normalize_grad",
+    "scatter_hw", "sgd_update", "upsample2d", "upsample2d_adjoint", "warmup"]
+
+
+def warmup(dtype=np.float32):
+    """Compile every kernel for `dtype`, or load it from the disk: seconds."""
+    x = np.ones((1, 4, 4, 2), dtype)
+    w = np.ones((3, 3, 2, 2), dtype)
+    conv2d(x, w, 1, 1)
+    conv_transpose2d(x, w, (4, 4), 1, 1)
+    conv2d_filter_grad(x, x, (3, 3), 1, 1)
+    upsample2d_adjoint(upsample2d(x))
+    avg_pool2d_adjoint(avg_pool2d(x, 2, 2), (4, 4), 2, 2)
+    index = max_pool2d_argmax(x, 2, 2)
+    scatter_hw(gather_hw(x, index), index, (4, 4))
+    y, _, rstd = normalize(x, (0, 1, 2), 1e-5)
+    normalize_grad(x, y, rstd, (0, 1, 2))
+    leaky_relu_grad(x, leaky_relu(x, 0.2), 0.2)
+    adam_update(*(np.ones(2, dtype) for _ in range(4)),
+                1e-3, 0.9, 0.999, 1e-8, 1, 0.0)
+    sgd_update(*(np.ones(2, dtype) for _ in range(3)), 1e-3, 0.9)

@@ -8,7 +8,6 @@ import numpy as np
 
 from .sizes import check_equal, check_pair, output_size
 
-
 # --- convolution -----------------------------------------------------------
 
 def padded(x, pad):
@@ -101,7 +100,7 @@ def upsample2d_adjoint(g):
 
 
 def avg_pool2d(x, size, stride):
-    """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c]; 0 <= u,v < size."""
+    """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c], u, v < size."""
     n, h, w, c = x.shape
     ho, wo = output_size((h, w), (size, size), stride)
     y = np.zeros((n, ho, wo, c), x.dtype)

@@ -1,0 +1,258 @@
+"""Convolution and its two adjoints as tiled matrix products.
+
+The pixels that one output pixel sees, written out as a row (u, v, c), turn
+the convolution into a product of matrices: rows @ filter. The rows of a whole
+image would be 9 times its size, so a tile of them at a time is gathered into a
+small buffer that stays in the cache, multiplied, and forgotten.
+"""
+import numpy as np
+
+from .sizes import check_equal, check_pair, output_size
+from .threads import kernel, run
+
+ROWS = 48      # output pixels a tile; a multiple of 4
+BLOCK = 1024   # terms of a sum at a time: 4 rows of them fit into L1
+LONG = 512     # pixels a tile of filter_grad, whose sums run over pixels
+COLUMNS = 96   # rows of the filter that a tile of filter_grad computes
+LANES = 16     # sums are padded to a multiple of this with zeros
+
+
+def ceil_to(n, multiple):
+    return -(-n // multiple) * multiple
+
+
+# --- the two loops everything rests on -------------------------------------
+
+@kernel
+def multiply(a, b, y):
+    """y[r,o] += sum_k a[r,k] b[o,k]; a [R, K], b [O, K], R = 4.., O = 3...
+
+    12 sums at a time: each number loaded is used three or four times, and 12
+    sums, 3 b and 1 a just fill the 16 vector registers of AVX2. The loop over
+    k reads along rows and stores nothing, so the compiler vectorises it.
+    """
+    for k0 in range(0, a.shape[1], BLOCK):
+        k1 = min(k0 + BLOCK, a.shape[1])
+        for r in range(0, a.shape[0], 4):
+            a0, a1 = a[r, k0:k1], a[r + 1, k0:k1]
+            a2, a3 = a[r + 2, k0:k1], a[r + 3, k0:k1]
+            for o in range(0, b.shape[0], 3):
+                b0, b1, b2 = b[o, k0:k1], b[o + 1, k0:k1], b[o + 2, k0:k1]
+                y00, y01, y02 = y[r, o], y[r, o + 1], y[r, o + 2]
+                y10, y11, y12 = y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2]
+                y20, y21, y22 = y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2]
+                y30, y31, y32 = y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2]
+                for k in range(k1 - k0):
+                    y00 += a0[k] * b0[k]
+                    y01 += a0[k] * b1[k]
+                    y02 += a0[k] * b2[k]
+                    y10 += a1[k] * b0[k]
+                    y11 += a1[k] * b1[k]
+                    y12 += a1[k] * b2[k]
+                    y20 += a2[k] * b0[k]
+                    y21 += a2[k] * b1[k]
+                    y22 += a2[k] * b2[k]
+                    y30 += a3[k] * b0[k]
+                    y31 += a3[k] * b1[k]
+                    y32 += a3[k] * b2[k]
+                y[r, o], y[r, o + 1], y[r, o + 2] = y00, y01, y02
+                y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2] = y10, y11, y12
+                y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2] = y20, y21, y22
+                y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2] = y30, y31, y32
+
+
+@kernel
+def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
+    """rows[r, (u, e)] = x[n, i*stride+u-top, j*stride-left, e], c0 <= e < c1.
+
+    Row r belongs to output pixel first + r, counted through [n, ho, wo]; e
+    counts through the kw * c numbers of an image row that the window covers.
+    Zeros outside the image, below the last pixel and in surplus columns.
+    """
+    n, h, w, c = x.shape
+    flat = x.reshape(n * h * w * c)
+    width = c1 - c0
+    for r in range(rows.shape[0]):
+        p = first + r
+        row, j = p // wo, p % wo * stride - left
+        image, i = row // ho, row % ho * stride - top
+        # of c0..c1, the part e0..e1 lies inside the image
+        e0 = min(max(c0, -j * c), c1)
+        e1 = max(min(c1, (w - j) * c), e0)
+        for u in range(kh):
+            out = rows[r, u * width:(u + 1) * width]
+            if image >= n or i + u < 0 or i + u >= h:
+                out[:] = 0
+                continue
+            out[:e0 - c0] = 0
+            start = ((image * h + i + u) * w + j) * c
+            seen = flat[start + e0:start + e1]
+            inside = out[e0 - c0:e1 - c0]
+            for e in range(e1 - e0):
+                inside[e] = seen[e]
+            out[e1 - c0:] = 0
+        rows[r, kh * width:] = 0
+
+
+@kernel
+def transpose(a, out, part, parts):
+    """out[t, c, r] = a[t*R + r, c], R = out.shape[2]; the rest stays zero."""
+    tiles, _, length = out.shape
+    for tile in range(part, tiles * length // 16, parts):
+        first = tile * 16
+        block = out[first // length, :, first % length:first % length + 16]
+        rows = a[first:first + 16]
+        for c in range(a.shape[1]):
+            for r in range(rows.shape[0]):
+                block[c, r] = rows[r, c]
+
+
+# --- the two products ------------------------------------------------------
+
+@kernel
+def correlate(x, w, y, ho, wo, kh, kw, stride, top, left, i0, j0, step,
+              part, parts):
+    """y[n, i0+i*step, j0+j*step, o] =
+    sum_uvc x[n, i*stride+u-top, j*stride+v-left, c] w[o, (u, v, c)]."""
+    n, c, o = x.shape[0], x.shape[3], y.shape[3]
+    rows = np.empty((ROWS, w.shape[1]), x.dtype)
+    sums = np.empty((ROWS, w.shape[0]), x.dtype)
+    pixels = n * ho * wo
+    for tile in range(part, (pixels + ROWS - 1) // ROWS, parts):
+        first = tile * ROWS
+        gather(x, first, ho, wo, kh, kw, stride, top, left, 0, kw * c, rows)
+        sums[:] = 0
+        multiply(rows, w, sums)
+        for r in range(min(ROWS, pixels - first)):
+            row, j = (first + r) // wo, (first + r) % wo
+            out = y[row // ho, i0 + row % ho * step, j0 + j * step]
+            for k in range(o):
+                out[k] = sums[r, k]
+
+
+@kernel
+def filter_grad(x, g, dw, ho, wo, kw, stride, top, left, part, parts):
+    """dw[s,u,e,o] = sum_p x[n, i*stride+u-top, j*stride-left, e] g[t,o,p'].
+
+    e counts through the kw * c numbers of an image row, p = t * LONG + p'
+    through the pixels [n, ho, wo]. Slice s of `dw` takes every len(dw)-th t.
+    """
+    slices, kh, width, o = dw.shape
+    blocks = (width + COLUMNS - 1) // COLUMNS
+    rows = np.empty((16, COLUMNS), x.dtype)
+    seen = np.zeros((COLUMNS, LONG), x.dtype)
+    sums = np.empty((COLUMNS, g.shape[1]), x.dtype)
+    for tile in range(part, slices * kh * blocks, parts):
+        s, u, c0 = tile % slices, tile // slices % kh, tile // slices // kh
+        c0 *= COLUMNS
+        c1 = min(c0 + COLUMNS, width)
+        used = (c1 - c0 + 3) // 4 * 4
+        sums[:] = 0
+        for t in range(s, g.shape[0], slices):
+            for q in range(0, LONG, 16):
+                gather(x, t * LONG + q, ho, wo, 1, kw, stride, top - u, left,
+                       c0, c1, rows)
+                for e in range(COLUMNS):
+                    for r in range(16):
+                        seen[e, q + r] = rows[r, e]
+            multiply(seen[:used], g[t], sums[:used])
+        for e in range(c1 - c0):
+            dw[s, u, c0 + e] = sums[e, :o]
+
+
+# --- the functions of this package -----------------------------------------
+
+def conv2d(x, w, stride, pad):
+    """y[n,i,j,o] = sum_uvc x[n, i*stride+u-pad, j*stride+v-pad, c] w[u,v,c,o].
+
+    x is [n, h, w, c], w is [kh, kw, c, o]; x counts as zero outside.
+    """
+    check_pair(("x", "w"), x, w)
+    check_equal("the filter's number of input channels", w.shape[2],
+                x.shape[3])
+    kh, kw, c, o = w.shape
+    ho, wo = output_size(x.shape[1:3], (kh, kw), stride, pad)
+    wt = transposed(w.reshape(kh * kw * c, o), ceil_to(kh * kw * c, LANES))
+    y = np.empty((x.shape[0], ho, wo, o), x.dtype)
+    run(correlate, np.ascontiguousarray(x), wt[0], y, ho, wo, kh, kw, stride,
+        pad, pad, 0, 0, 1, tiles=x.shape[0] * ho * wo // ROWS + 1)
+    return y
+
+
+def conv_transpose2d(g, w, hw, stride, pad):
+    """The adjoint of conv2d in x: <conv2d(x, w), g> = <x, result>.
+
+    g is [n, ho, wo, o], the result [n, *hw, c]. The pixels of the result
+    whose row + pad and column + pad leave remainders a and b by `stride` meet
+    the filter's taps w[a::stride, b::stride] alone, and meet them at stride
+    1: so it is stride * stride small convolutions, interleaved.
+    """
+    check_pair(("g", "w"), g, w)
+    check_equal("the filter's number of output channels", w.shape[3],
+                g.shape[3])
+    n, ho, wo, _ = g.shape
+    check_equal("the size of g", (ho, wo),
+                output_size(hw, w.shape[:2], stride, pad))
+    g = np.ascontiguousarray(g)
+    x = np.empty((n, *hw, w.shape[2]), g.dtype)
+    for i0 in range(min(stride, hw[0])):
+        for j0 in range(min(stride, hw[1])):
+            phase(g, w, x, i0, j0, stride, pad)
+    return x
+
+
+def phase(g, w, x, i0, j0, stride, pad):
+    """Fill x[:, i0::stride, j0::stride] with its part of the adjoint."""
+    a, b = (i0 + pad) % stride, (j0 + pad) % stride
+    taps = w[a::stride, b::stride][::-1, ::-1]
+    kh, kw, c, o = taps.shape
+    hw = len(range(i0, x.shape[1], stride)), len(range(j0, x.shape[2], stride))
+    if kh * kw == 0:
+        x[:, i0::stride, j0::stride] = 0
+        return
+    wt = np.zeros((ceil_to(c, 3), ceil_to(kh * kw * o, LANES)), w.dtype)
+    wt[:c, :kh * kw * o] = taps.transpose(2, 0, 1, 3).reshape(c, -1)
+    top = kh - 1 - (i0 + pad) // stride
+    left = kw - 1 - (j0 + pad) // stride
+    run(correlate, g, wt, x, *hw, kh, kw, 1, top, left, i0, j0, stride,
+        tiles=g.shape[0] * hw[0] * hw[1] // ROWS + 1)
+
+
+def conv2d_filter_grad(x, g, hw, stride, pad):
+    """The adjoint of conv2d in w: <conv2d(x, w), g> = <w, result>.
+
+    dw[u,v,c,o] = sum_nij x[n, i*stride+u-pad, j*stride+v-pad, c] g[n,i,j,o];
+    hw is the filter's (kh, kw).
+    """
+    check_pair(("x", "g"), x, g)
+    n, ho, wo, o = g.shape
+    check_equal("the shape of g without channels", (n, ho, wo),
+                (x.shape[0], *output_size(x.shape[1:3], hw, stride, pad)))
+    if stride == 1 and o < x.shape[3]:
+        # <x seen through w, g> = <g seen through w turned round, x>: what is
+        # gathered is the image with fewer channels
+        dw = summed(g, x, hw, 1, hw[0] - 1 - pad, hw[1] - 1 - pad)
+        return np.ascontiguousarray(dw[::-1, ::-1].swapaxes(2, 3))
+    return summed(x, g, hw, stride, pad, pad)
+
+
+def summed(x, g, hw, stride, top, left):
+    """dw[u,v,c,o] = sum_p x[n, i*stride+u-top, j*stride+v-left, c] g[p,o]."""
+    n, ho, wo, o = g.shape
+    (kh, kw), c = hw, x.shape[3]
+    gt = transposed(g.reshape(n * ho * wo, o), LONG)
+    tasks = kh * -(-kw * c // COLUMNS)
+    slices = min(len(gt), -(-8 // tasks))  # at least 8 tiles, if there are
+    dw = np.empty((slices, kh, kw * c, o), x.dtype)
+    run(filter_grad, np.ascontiguousarray(x), gt, dw, ho, wo, kw, stride, top,
+        left, tiles=slices * tasks)
+    dw = dw[0] if slices == 1 else dw.sum(axis=0)
+    return dw.reshape(kh, kw, c, o)
+
+
+def transposed(a, length):
+    """out[t, c, r] = a[t * length + r, c], with zeros up to full tiles."""
+    out = np.zeros((-(-len(a) // length), ceil_to(a.shape[1], 3), length),
+                   a.dtype)
+    run(transpose, np.ascontiguousarray(a), out, tiles=-(-len(a) // 16))
+    return out
