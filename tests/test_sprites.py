@@ -34,6 +34,14 @@ def test_styles_share_the_scene_of_a_seed():
     assert (is_solid ^ is_striped).all() and 60 < is_solid.sum() < 140
 
 
+def test_a_chosen_background_changes_nothing_else():
+    mixed, light, dark = (sprites(100, rng=4, background=b)[0]
+                          for b in ("mixed", "light", "dark"))
+    is_light = (mixed == light).all(axis=(1, 2, 3))
+    assert ((mixed == dark).all(axis=(1, 2, 3)) ^ is_light).all()
+    assert (light[:, 0, 0] > 200).all() and (dark[:, 0, 0] < 60).all()
+
+
 def test_pairs_differ_inside_the_shape_and_nowhere_else():
     solid, striped = sprite_pairs(400, rng=4)
     background = solid[:, :1, :1]
@@ -79,6 +87,7 @@ def test_ten_thousand_take_less_than_five_seconds():
 
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: sprites(3, "dotted"), "not 'dotted'"),
+    (lambda: sprites(3, background="red"), "not 'red'"),
     (lambda: sprites(-1), "not -1"),
     (lambda: sprite_pairs(-1), "not -1"),
 ])

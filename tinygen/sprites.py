@@ -99,22 +99,29 @@ _STRIPES = np.array([
 ], np.float32)
 
 
-def sprites(n, style="mixed", rng=None, size=28):
+def sprites(n, style="mixed", rng=None, size=28, background="mixed"):
     """(uint8 [n, size, size, 3], labels int64 [n] into SPRITE_NAMES).
 
-    style "solid", "striped", or "mixed": each sprite is striped with
-    probability 1/2. Shape, colour (8 and a small variation), background
-    (light or dark), radius (7.5 to 11.5 pixels of 28) and centre are drawn
+    style: "solid", "striped", or "mixed": each with probability 1/2;
+    background: "light", "dark" or "mixed". Shape, colour (8 and a small
+    variation), radius (7.5 to 11.5 pixels of 28) and centre are drawn
     independently from rng (a Generator or a seed; None: seed 0).
-    ValueError: another style, or n < 0.
+    ValueError: another style or background, or n < 0.
     """
-    if style not in ("mixed", "solid", "striped"):
-        raise ValueError(f'style is "mixed", "solid" or "striped", '
-                         f"not {style!r}")
+    _check("style", style, "solid", "striped", "mixed")
+    _check("background", background, "light", "dark", "mixed")
     scene = _draw_scene(n, np.random.default_rng(0 if rng is None else rng))
+    if background != "mixed":
+        scene["background"][:] = _BACKGROUNDS[int(background == "dark")]
     chance = {"mixed": 0.5, "solid": 0, "striped": 1}[style]
     striped = scene.pop("coin") < chance
     return _render(striped=striped, size=size, **scene), scene["label"]
+
+
+def _check(name, value, *known):
+    if value not in known:
+        raise ValueError(f"{name} is one of {', '.join(known)}; "
+                         f"not {value!r}")
 
 
 def sprite_pairs(n, rng=None, size=28):
