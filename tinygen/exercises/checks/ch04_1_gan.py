@@ -82,27 +82,31 @@ def strided_side(answer):
 @exercise(FORMULA)
 def log_d(answer):
     answer.on(np.array([0., np.log(3)])).gives(
-        [np.log(1 / 2), np.log(3 / 4)],
+        np.log([1 / 2, 3 / 4]),
         "D = 1 / (1 + e^-l) is 1/2 at l = 0 and 3/4 at l = log 3", tol=1e-4)
     far = answer(np.array([-1000., 1000.]))
     if np.shape(far) == (2,) and -900 < far[0] < -5:
         raise answer.mistake("clipped")         # whatever the small number
     answer.on(np.array([-1000., 1000.])).gives(
-        [-1000., 0.], "far below 0, log D(x) = -log(1 + e^-l) is almost l"
+        np.array([-1000., 0.]), "far below 0, log D(x) = -log(1 + e^-l) is almost l"
         " itself; far above, it is almost 0")
     answer.on(np.linspace(-20, 20, 9)).gives()
 
 
 @exercise(FORMULA)
 def d_loss(answer):
-    answer.on(np.array([np.log(3)]), np.array([0.])).gives(
-        np.log(4 / 3) + np.log(2),
-        "D(x) = 3/4 and D(G(z)) = 1/2: the two terms are -log 3/4 and"
-        " -log(1 - 1/2)")
+    answer.on(np.array([np.log(3)]), np.array([np.log(2)])).gives(
+        np.log(4 / 3) + np.log(3),
+        "D(x) = 3/4 and D(G(z)) = 2/3: the two terms are -log 3/4 and"
+        " -log(1 - 2/3)", tol=1e-4)
+    far = np.array([1000., -1000.])
+    value = answer(far, far)
+    if np.shape(value) == () and 5 < value < 900:
+        raise answer.mistake("clipped")         # whatever the small number
+    answer.on(far, far).gives(
+        1000., "half of each batch is judged wrongly, with a logit of 1000")
     rng = _rng()
     answer.on(rng.normal(size=5), rng.normal(size=3)).gives()
-    answer.on(np.array([1000., -1000.]), np.array([1000., -1000.])).gives(
-        1000., "half of each batch is judged wrongly, with a logit of 1000")
 
 
 @exercise(FORMULA)
@@ -122,9 +126,9 @@ def g_loss(answer):
 @exercise(FORMULA)
 def generator_gradients(answer):
     answer.on(np.array([0., np.log(3)])).gives(
-        [[-1 / 2, -3 / 4], [-1 / 2, -1 / 4]],
+        np.array([[-1 / 2, -3 / 4], [-1 / 2, -1 / 4]]),
         "D is 1/2 and 3/4; at D = 1/2 the two losses are equally steep")
-    caught = answer(np.array([-8., -6.]))
+    caught = np.asarray(answer(np.array([-8., -6.])))
     assert np.all(caught < 0), (
         "Both losses must fall when the logit rises: G wants a higher"
         " logit, so both slopes are below 0.")
@@ -140,12 +144,12 @@ def generator_gradients(answer):
 @exercise(FORMULA)
 def best_discriminator(answer):
     answer.on(np.array([0.5, 0.5, 0.]), np.array([0.5, 0., 0.5])).gives(
-        [0.5, 1., 0.], "the first image comes from both alike, the second"
+        np.array([0.5, 1., 0.]), "the first image comes from both alike, the second"
         " is always real, the third always a fake")
     answer.on(np.array([1., 0.]), np.array([0.25, 0.])).gives(
-        [0.8, 0.5], "where an image never occurs, the answer is 1/2")
+        np.array([0.8, 0.5]), "where an image never occurs, the answer is 1/2")
     p, q = _rng().dirichlet(np.ones(6), 2)
-    best = answer(p, q)
+    best = np.asarray(answer(p, q))
     for other in (best * 0.9, 1 - (1 - best) * 0.9):
         gain = np.sum(p * np.log(best) + q * np.log(1 - best))
         less = np.sum(p * np.log(other) + q * np.log(1 - other))
@@ -168,7 +172,7 @@ def fresh_losses(answer):
 def d_step(answer):
     g, d = np.array([1., 0.]), np.array([1., 0.])
     answer.on(g, d, np.array([0.]), np.array([np.log(3)]), 1.).gives(
-        (g, [1 - 0.75 * np.log(3), -0.25]), "the logits are 0 and log 3,"
+        (g, np.array([1 - 0.75 * np.log(3), -0.25])), "the logits are 0 and log 3,"
         " their slopes -1/2 and 3/4: w falls by -1/2 x 0 + 3/4 x log 3 and c"
         " by -1/2 + 3/4; G is not D's to move")
     rng = _rng()
@@ -179,8 +183,9 @@ def d_step(answer):
 @exercise('4.1, "Settings"')
 def adam_first_step(answer):
     answer.on(np.array([4., -0.5, 1e-4]), 0.1).gives(
-        [-0.1, 0.1, -0.1], "4 / sqrt(4^2) = 1, and -0.5 / sqrt(0.5^2) = -1")
-    answer.on(_rng().normal(size=5), 2e-4).gives(tol=1e-6)
+        np.array([-0.1, 0.1, -0.1]), "4 / sqrt(4^2) = 1, and -0.5 / sqrt(0.5^2) = -1",
+        tol=1e-3)               # whoever adds Adam's 1e-8 is right, too
+    answer.on(_rng().normal(size=5), 2e-4).gives(tol=1e-3)
 
 
 @exercise(ROUND)
@@ -199,10 +204,10 @@ def d_accuracy(answer):
 @exercise(GENERATOR)
 def folded_taps(answer):
     answer.on(np.array([1., 10., 100.])).gives(
-        [100., 110., 11., 1.], "the pixel at 2i reads its own copy with w[1]"
+        np.array([100., 110., 11., 1.]), "the pixel at 2i reads its own copy with w[1]"
         " = 10 and the next one, at 2i + 1, with w[2] = 100")
     w, x = _rng().normal(size=3), _rng().normal(size=5)
-    taps = answer(w)
+    taps = np.asarray(answer(w))
     large = np.zeros(12)
     for i, pixel in enumerate(x):
         large[2 * i:2 * i + 4] += pixel * taps
@@ -216,9 +221,9 @@ def folded_taps(answer):
 @exercise(GENERATOR)
 def spread_after_norm(answer):
     answer.on(np.array([3., 4.]), 0.).gives(
-        [1., 1.], "without eps every spread becomes 1")
+        np.array([1., 1.]), "without eps every spread becomes 1")
     answer.on(np.array([1., 4.]), 9.).gives(
-        [1 / np.sqrt(10), 0.8], "4 / sqrt(16 + 9) = 4 / 5")
+        np.array([1 / np.sqrt(10), 0.8]), "4 / sqrt(16 + 9) = 4 / 5")
     answer.on(np.array([0.1, 1., 10.]), 0.8).gives()
 
 
@@ -229,10 +234,10 @@ def spread_after_norm(answer):
 def slerp(answer):
     east, north = np.array([1., 0.]), np.array([0., 1.])
     answer.on(east, north, 0.5).gives(
-        [np.sqrt(0.5), np.sqrt(0.5)], "half-way between east and north on"
+        np.sqrt([0.5, 0.5]), "half-way between east and north on"
         " the unit circle: 45 degrees")
     answer.on(east, 3 * north, 1 / 3).gives(
-        [np.sqrt(0.75), 1.5], "a third of 90 degrees: sin 60 of the first"
+        np.array([np.sqrt(0.75), 1.5]), "a third of 90 degrees: sin 60 of the first"
         " and sin 30 of the second")
     a, b = _rng().normal(size=(2, 100))
     assert np.allclose(answer(a, b, 0.), a), "At t = 0 the result must be a."

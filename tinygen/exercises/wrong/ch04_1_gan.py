@@ -27,7 +27,7 @@ def to_signed__divided_by_128(images):
 
 def to_signed__float64(images):
     """The numbers are right, but dividing bytes gives float64, and the
-    networks hold float32. Convert the result: a training twice as fast."""
+    networks hold float32. Convert the result."""
     return images / 127.5 - 1
 
 
@@ -139,6 +139,12 @@ def strided_side__rounded_up(side, size, stride, pad):
     return -(-(side + 2 * pad - size) // stride) + 1
 
 
+def strided_side__fraction_kept(side, size, stride, pad):
+    """There is no half window: one that does not fit as a whole is not
+    counted. // divides and rounds down."""
+    return (side + 2 * pad - size) / stride + 1
+
+
 def strided_side__library(side, size, stride, pad):
     """The library's own output_size computes it. Count the windows
     yourself: that is the exercise."""
@@ -210,6 +216,12 @@ def d_loss__labels_exchanged(real, fake):
     return np.mean(np.logaddexp(0, real)) + np.mean(np.logaddexp(0, -fake))
 
 
+def d_loss__all_called_real(real, fake):
+    """The fakes were treated as real ones: both terms ask for a high logit.
+    The second is the log of the probability of *fake*, 1 - D(G(z))."""
+    return np.mean(np.logaddexp(0, -real)) + np.mean(np.logaddexp(0, -fake))
+
+
 def d_loss__halved(real, fake):
     """This is the mean of the two terms. The formula adds them: a D that
     guesses has the loss 2 log 2, not log 2."""
@@ -232,6 +244,15 @@ def d_loss__probabilities_first(real, fake):
     with np.errstate(all="ignore"):
         return (-np.mean(np.log(_sigmoid(real)))
                 - np.mean(np.log(1 - _sigmoid(fake))))
+
+
+def d_loss__clipped(real, fake):
+    """The probabilities were clipped, or a small number added to them,
+    before the log. A fake with the logit 1000 then costs no more than one
+    with 20, and its gradient is 0. Go from the logits to the logs of D and
+    of 1 - D without forming D."""
+    return (-np.mean(np.log(np.clip(_sigmoid(real), 1e-7, 1)))
+            - np.mean(np.log(np.clip(_sigmoid(-fake), 1e-7, 1))))
 
 
 def d_loss__library(real, fake):
@@ -263,6 +284,19 @@ def g_loss__summed(fake):
     """The sum over the batch: twice the batch would mean twice the
     gradient. Take the mean."""
     return np.sum(np.logaddexp(0, -fake))
+
+
+def g_loss__each_image(fake):
+    """One loss an image: a batch of them is not a number yet. Take the
+    mean."""
+    return np.logaddexp(0, -fake)
+
+
+def g_loss__overflows(fake):
+    """Right on paper, but e^1000 is too large for a float. Exercise 6 shows
+    the way from a logit to log D without it."""
+    with np.errstate(all="ignore"):
+        return np.mean(np.log(1 + np.exp(-fake)))
 
 
 def g_loss__clipped(fake):
@@ -507,6 +541,12 @@ def spread_after_norm__added_to_the_spread(spread, eps):
     return spread / (spread + eps)
 
 
+def spread_after_norm__not_squared(spread, eps):
+    """eps is added to the variance, and the variance is the square of the
+    spread."""
+    return spread / np.sqrt(spread + eps)
+
+
 def spread_after_norm__variance(spread, eps):
     """This divides the variance by (variance + eps): that is the variance
     of the result. Its spread is the root of that."""
@@ -536,6 +576,22 @@ def slerp__unit_length(a, b, t):
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     o = np.arccos(np.clip(a @ b, -1, 1))
     return (np.sin((1 - t) * o) * a + np.sin(t * o) * b) / np.sin(o)
+
+
+def slerp__angle_of_long_vectors(a, b, t):
+    """a . b is |a| |b| cos o. It is the cosine only between vectors of
+    length 1; between these it goes beyond 1, and arccos gives NaN."""
+    with np.errstate(all="ignore"):
+        o = np.arccos(a @ b)
+    return (np.sin((1 - t) * o) * a + np.sin(t * o) * b) / np.sin(o)
+
+
+def slerp__straight_then_stretched(a, b, t):
+    """The straight line, stretched to the length of a: it stays out of the
+    middle, but does not turn at an even pace, and misses b if that is
+    longer. The two factors in the formula do both."""
+    c = (1 - t) * a + t * b
+    return c * np.linalg.norm(a) / np.linalg.norm(c)
 
 
 def slerp__not_divided(a, b, t):
@@ -616,3 +672,11 @@ def gan_round__summed(g, d, pixels, z_d, z_g, lr):
     fake counts 1 / n."""
     after, d, loss = _round(g, d, pixels, z_d, z_g, lr)
     return g + len(z_g) * (after - g), d, loss
+
+
+def gan_round__loss_afterwards(g, d, pixels, z_d, z_g, lr):
+    """The two steps are right. The loss to return is the one G had before
+    its step, the one whose gradient it took."""
+    g, d, _ = _round(g, d, pixels, z_d, z_g, lr)
+    logits = d[0] * (g[0] * z_g + g[1]) + d[1]
+    return g, d, np.mean(np.logaddexp(0, -logits))
