@@ -88,8 +88,8 @@ def log_d(answer):
     if np.shape(far) == (2,) and -900 < far[0] < -5:
         raise answer.mistake("clipped")         # whatever the small number
     answer.on(np.array([-1000., 1000.])).gives(
-        np.array([-1000., 0.]), "far below 0, log D(x) = -log(1 + e^-l) is almost l"
-        " itself; far above, it is almost 0")
+        np.array([-1000., 0.]), "far below 0, log D(x) = -log(1 + e^-l) is"
+        " almost l itself; far above, it is almost 0")
     answer.on(np.linspace(-20, 20, 9)).gives()
 
 
@@ -144,8 +144,8 @@ def generator_gradients(answer):
 @exercise(FORMULA)
 def best_discriminator(answer):
     answer.on(np.array([0.5, 0.5, 0.]), np.array([0.5, 0., 0.5])).gives(
-        np.array([0.5, 1., 0.]), "the first image comes from both alike, the second"
-        " is always real, the third always a fake")
+        np.array([0.5, 1., 0.]), "the first image comes from both alike, the"
+        " second is always real, the third always a fake")
     answer.on(np.array([1., 0.]), np.array([0.25, 0.])).gives(
         np.array([0.8, 0.5]), "where an image never occurs, the answer is 1/2")
     p, q = _rng().dirichlet(np.ones(6), 2)
@@ -172,9 +172,9 @@ def fresh_losses(answer):
 def d_step(answer):
     g, d = np.array([1., 0.]), np.array([1., 0.])
     answer.on(g, d, np.array([0.]), np.array([np.log(3)]), 1.).gives(
-        (g, np.array([1 - 0.75 * np.log(3), -0.25])), "the logits are 0 and log 3,"
-        " their slopes -1/2 and 3/4: w falls by -1/2 x 0 + 3/4 x log 3 and c"
-        " by -1/2 + 3/4; G is not D's to move")
+        (g, np.array([1 - 0.75 * np.log(3), -0.25])), "the logits are 0 and"
+        " log 3, their slopes -1/2 and 3/4: w falls by -1/2 x 0 + 3/4 x log 3"
+        " and c by -1/2 + 3/4; G is not D's to move")
     rng = _rng()
     answer.on(rng.normal(size=2), rng.normal(size=2), rng.normal(size=6),
               rng.normal(size=5), 0.5).gives()
@@ -183,8 +183,8 @@ def d_step(answer):
 @exercise('4.1, "Settings"')
 def adam_first_step(answer):
     answer.on(np.array([4., -0.5, 1e-4]), 0.1).gives(
-        np.array([-0.1, 0.1, -0.1]), "4 / sqrt(4^2) = 1, and -0.5 / sqrt(0.5^2) = -1",
-        tol=1e-3)               # whoever adds Adam's 1e-8 is right, too
+        np.array([-0.1, 0.1, -0.1]), "4 / sqrt(4^2) = 1, and"
+        " -0.5 / sqrt(0.5^2) = -1", tol=1e-3)   # with Adam's 1e-8 it is right, too
     answer.on(_rng().normal(size=5), 2e-4).gives(tol=1e-3)
 
 
@@ -204,8 +204,8 @@ def d_accuracy(answer):
 @exercise(GENERATOR)
 def folded_taps(answer):
     answer.on(np.array([1., 10., 100.])).gives(
-        np.array([100., 110., 11., 1.]), "the pixel at 2i reads its own copy with w[1]"
-        " = 10 and the next one, at 2i + 1, with w[2] = 100")
+        np.array([100., 110., 11., 1.]), "the pixel at 2i reads its own copy"
+        " with w[1] = 10 and the next one, at 2i + 1, with w[2] = 100")
     w, x = _rng().normal(size=3), _rng().normal(size=5)
     taps = np.asarray(answer(w))
     large = np.zeros(12)
@@ -237,8 +237,8 @@ def slerp(answer):
         np.sqrt([0.5, 0.5]), "half-way between east and north on"
         " the unit circle: 45 degrees")
     answer.on(east, 3 * north, 1 / 3).gives(
-        np.array([np.sqrt(0.75), 1.5]), "a third of 90 degrees: sin 60 of the first"
-        " and sin 30 of the second")
+        np.array([np.sqrt(0.75), 1.5]), "a third of 90 degrees: sin 60 of the"
+        " first and sin 30 of the second")
     a, b = _rng().normal(size=(2, 100))
     assert np.allclose(answer(a, b, 0.), a), "At t = 0 the result must be a."
     assert np.allclose(answer(a, b, 1.), b), "At t = 1 the result must be b."
