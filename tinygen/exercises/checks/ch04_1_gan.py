@@ -184,7 +184,7 @@ def d_step(answer):
 def adam_first_step(answer):
     answer.on(np.array([4., -0.5, 1e-4]), 0.1).gives(
         np.array([-0.1, 0.1, -0.1]), "4 / sqrt(4^2) = 1, and"
-        " -0.5 / sqrt(0.5^2) = -1", tol=1e-3)   # with Adam's 1e-8 it is right, too
+        " -0.5 / sqrt(0.5^2) = -1", tol=1e-3)   # right with Adam's 1e-8, too
     answer.on(_rng().normal(size=5), 2e-4).gives(tol=1e-3)
 
 
