@@ -426,6 +426,7 @@ def test_load_model_from_a_run_and_from_sampling_weights(tmp_path):
     ({"model": "gan", "config": {"wide": 1}}, "do not fit a gan"),
     ({"model": "gan", "config": {}}, "missing"),
     ({"note": {}}, "no model is called None"),
+    ({"model": "gan", "config": {}, "part": "h"}, "no part 'h'"),
 ])
 def test_load_model_refuses_in_words(tmp_path, meta, words):
     path = tmp_path / "c.safetensors"
@@ -433,3 +434,23 @@ def test_load_model_refuses_in_words(tmp_path, meta, words):
     with pytest.raises(ValueError, match=words) as caught:
         training.load_model(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.long
+def test_spoilt_files_are_refused_in_words(tmp_path):
+    path = tmp_path / "gan.safetensors"
+    model = tg.models.GAN(tg.models.GANConfig(width=4))
+    training.save_sampler(path, model, "g")
+    good = path.read_bytes()
+    header = 8 + int.from_bytes(good[:8], "little")
+    rng = np.random.default_rng(0)
+    for k in range(1000):
+        bad = bytearray(good)
+        for _ in range(1 + k % 3):
+            bad[rng.integers(header)] = rng.integers(256)
+        path.write_bytes(bad[:rng.integers(len(bad))] if k % 5 == 0 else bad)
+        try:
+            training.load_model(path)
+        except ValueError as error:
+            assert str(error).startswith(str(path)), error
+            assert "\n" not in str(error)

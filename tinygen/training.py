@@ -292,10 +292,11 @@ def load_model(path):
         model = models.build(meta.get("model"), meta.get("config", {}))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if "part" in meta:
-        load_arrays(getattr(model, meta["part"]), arrays, path)
-    else:
-        load_arrays(model, _part(arrays, "model."), path)
+    part = meta.get("part")
+    if part and not hasattr(model, part):
+        raise ValueError(f"{path}: a {model.name} has no part {part!r}")
+    load_arrays(getattr(model, part) if part else model,
+                arrays if part else _part(arrays, "model."), path)
     return model, meta
 
 
