@@ -145,13 +145,16 @@ class Linear:
 class Conv2d:
     """y = conv2d(x, w) + b. x N H W I, w size size I O; y N H' W' O.
 
-    pad defaults to size // 2: for odd sizes and stride 1, H' = H.
+    pad defaults to size // 2: for odd sizes and stride 1, H' = H. gain
+    multiplies the first weights: less than 1 where a tanh follows, which
+    is flat for large inputs.
     """
 
     def __init__(self, c_in, c_out, size=3, *, stride=1, pad=None,
-                 bias=True, rng=None):
+                 bias=True, gain=1.0, rng=None):
         self.stride, self.pad = stride, size // 2 if pad is None else pad
         self.w = _he((size, size, c_in, c_out), size * size * c_in, rng)
+        self.w.data *= np.float32(gain)
         self.b = _bias(c_out, bias)
 
     def __call__(self, x, train=False, rng=None):
@@ -203,11 +206,11 @@ class Embedding:
                         .astype(np.float32))
 
     def __call__(self, labels, train=False, rng=None):
-        labels = np.asarray(getattr(labels, "data", labels))
-        if labels.size and (labels.min() < 0
-                            or labels.max() >= len(self.w)):
-            raise IndexError(f"Embedding: labels must be 0..{len(self.w) - 1}"
-                             f", got {labels.min()}..{labels.max()}")
+        labels = np.asarray(labels)
+        good = (labels >= 0) & (labels < len(self.w)) & (labels % 1 == 0)
+        if not good.all():
+            raise IndexError("Embedding: labels must be whole numbers in 0.."
+                             f"{len(self.w) - 1}, got {labels[~good][0]}")
         return self.w[labels.astype(np.int64)]
 
 
@@ -285,9 +288,9 @@ class BatchNorm(_Norm):
 class SpectralNorm:
     """A layer whose weight is divided by its largest singular value.
 
-    w, seen as a matrix with one column per output, has largest singular
-    value sigma = u^T w v; one step of power iteration per training call
-    keeps u and v. Miyato et al. (2018).
+    w is seen as a matrix with one column per output. u, its first left
+    singular vector, is kept by one step of power iteration per training
+    call; then sigma = |u^T w|. Miyato et al. (2018), algorithm 1.
     """
 
     def __init__(self, layer, *, rng=None):
@@ -301,9 +304,8 @@ class SpectralNorm:
         w = self.layer.w
         if train:
             self._power_step(w)
-        matrix = self._matrix(w)
-        v = _unit(self.u @ matrix.data)
-        sigma = (matrix * np.outer(self.u, v)).sum()
+        sigma = (((self._matrix(w) * self.u[:, None]).sum(axis=0) ** 2)
+                 .sum() ** 0.5)
         try:
             self.layer.w = w / sigma
             return self.layer(x, train, rng)
@@ -317,8 +319,7 @@ class SpectralNorm:
 
     def _power_step(self, w):
         matrix = self._matrix(w).data
-        v = _unit(self.u @ matrix)
-        np.copyto(self.u, _unit(matrix @ v))
+        np.copyto(self.u, _unit(matrix @ _unit(self.u @ matrix)))
 
 
 def _unit(v):

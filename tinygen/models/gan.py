@@ -37,8 +37,8 @@ class GANConfig:
     channels: int = 3           # colours of the images: 1 or 3
     size: int = 28              # their sides, divisible by 4
     noise: int = 100            # numbers an image is made from
-    width: int = 64             # channels before the last convolution; the
-    #                             document's 64, halved for quick runs
+    width: int = 64             # channels before the last convolution: the
+    #                             article's; 16 trains while you wait
     loss: str = "non_saturating"    # minimax's gradient for G vanishes when
     #                             D is sure; this one's does not
     lr: float = 2e-4            # Radford et al. (2016), section 4: 1e-3 was
@@ -76,7 +76,7 @@ def generator(config, rng):
         *norm(2 * c), LeakyReLU(),
         UpsampleConv2d(2 * c, c, rng=rng),              # N 28 28 64
         *norm(c), LeakyReLU(),
-        Conv2d(c, config.channels, 3, rng=rng),         # N 28 28 3
+        Conv2d(c, config.channels, 3, gain=0.1, rng=rng),   # N 28 28 3
         Tanh())
 
 
