@@ -12,8 +12,9 @@ from .threads import kernel, run
 
 ROWS = 48      # output pixels a tile; a multiple of 4
 BLOCK = 1024   # terms of a sum at a time: 4 rows of them fit into L1
+OUTPUTS = 48   # output channels at a time: with BLOCK terms, a part of L2
 LONG = 512     # pixels a tile of filter_grad, whose sums run over pixels
-COLUMNS = 96   # rows of the filter that a tile of filter_grad computes
+COLUMNS = 128  # rows of the filter that a tile of filter_grad computes
 LANES = 16     # sums are padded to a multiple of this with zeros
 
 
@@ -33,32 +34,34 @@ def multiply(a, b, y):
     """
     for k0 in range(0, a.shape[1], BLOCK):
         k1 = min(k0 + BLOCK, a.shape[1])
-        for r in range(0, a.shape[0], 4):
-            a0, a1 = a[r, k0:k1], a[r + 1, k0:k1]
-            a2, a3 = a[r + 2, k0:k1], a[r + 3, k0:k1]
-            for o in range(0, b.shape[0], 3):
-                b0, b1, b2 = b[o, k0:k1], b[o + 1, k0:k1], b[o + 2, k0:k1]
-                y00, y01, y02 = y[r, o], y[r, o + 1], y[r, o + 2]
-                y10, y11, y12 = y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2]
-                y20, y21, y22 = y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2]
-                y30, y31, y32 = y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2]
-                for k in range(k1 - k0):
-                    y00 += a0[k] * b0[k]
-                    y01 += a0[k] * b1[k]
-                    y02 += a0[k] * b2[k]
-                    y10 += a1[k] * b0[k]
-                    y11 += a1[k] * b1[k]
-                    y12 += a1[k] * b2[k]
-                    y20 += a2[k] * b0[k]
-                    y21 += a2[k] * b1[k]
-                    y22 += a2[k] * b2[k]
-                    y30 += a3[k] * b0[k]
-                    y31 += a3[k] * b1[k]
-                    y32 += a3[k] * b2[k]
-                y[r, o], y[r, o + 1], y[r, o + 2] = y00, y01, y02
-                y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2] = y10, y11, y12
-                y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2] = y20, y21, y22
-                y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2] = y30, y31, y32
+        for o0 in range(0, b.shape[0], OUTPUTS):
+            for r in range(0, a.shape[0], 4):
+                a0, a1 = a[r, k0:k1], a[r + 1, k0:k1]
+                a2, a3 = a[r + 2, k0:k1], a[r + 3, k0:k1]
+                for o in range(o0, min(o0 + OUTPUTS, b.shape[0]), 3):
+                    b0, b1 = b[o, k0:k1], b[o + 1, k0:k1]
+                    b2 = b[o + 2, k0:k1]
+                    y00, y01, y02 = y[r, o], y[r, o + 1], y[r, o + 2]
+                    y10, y11, y12 = y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2]
+                    y20, y21, y22 = y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2]
+                    y30, y31, y32 = y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2]
+                    for k in range(k1 - k0):
+                        y00 += a0[k] * b0[k]
+                        y01 += a0[k] * b1[k]
+                        y02 += a0[k] * b2[k]
+                        y10 += a1[k] * b0[k]
+                        y11 += a1[k] * b1[k]
+                        y12 += a1[k] * b2[k]
+                        y20 += a2[k] * b0[k]
+                        y21 += a2[k] * b1[k]
+                        y22 += a2[k] * b2[k]
+                        y30 += a3[k] * b0[k]
+                        y31 += a3[k] * b1[k]
+                        y32 += a3[k] * b2[k]
+                    y[r, o], y[r, o + 1], y[r, o + 2] = y00, y01, y02
+                    y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2] = y10, y11, y12
+                    y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2] = y20, y21, y22
+                    y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2] = y30, y31, y32
 
 
 @kernel
@@ -92,6 +95,13 @@ def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
                 inside[e] = seen[e]
             out[e1 - c0:] = 0
         rows[r, kh * width:] = 0
+
+
+@kernel
+def turn(rows, out, q):
+    for e in range(rows.shape[1]):
+        for r in range(16):
+            out[e, q + r] = rows[r, e]
 
 
 @kernel
@@ -139,23 +149,22 @@ def filter_grad(x, g, dw, ho, wo, kw, stride, top, left, part, parts):
     """
     slices, kh, width, o = dw.shape
     blocks = (width + COLUMNS - 1) // COLUMNS
-    rows = np.empty((16, COLUMNS), x.dtype)
-    seen = np.zeros((COLUMNS, LONG), x.dtype)
-    sums = np.empty((COLUMNS, g.shape[1]), x.dtype)
+    columns = min((width + 3) // 4 * 4, COLUMNS)
+    length = g.shape[2]
+    rows = np.empty((16, columns), x.dtype)
+    seen = np.empty((columns, length), x.dtype)
+    sums = np.empty((columns, g.shape[1]), x.dtype)
     for tile in range(part, slices * kh * blocks, parts):
         s, u, c0 = tile % slices, tile // slices % kh, tile // slices // kh
         c0 *= COLUMNS
         c1 = min(c0 + COLUMNS, width)
-        used = (c1 - c0 + 3) // 4 * 4
         sums[:] = 0
         for t in range(s, g.shape[0], slices):
-            for q in range(0, LONG, 16):
-                gather(x, t * LONG + q, ho, wo, 1, kw, stride, top - u, left,
+            for q in range(0, length, 16):
+                gather(x, t * length + q, ho, wo, 1, kw, stride, top - u, left,
                        c0, c1, rows)
-                for e in range(COLUMNS):
-                    for r in range(16):
-                        seen[e, q + r] = rows[r, e]
-            multiply(seen[:used], g[t], sums[:used])
+                turn(rows, seen, q)
+            multiply(seen, g[t], sums)
         for e in range(c1 - c0):
             dw[s, u, c0 + e] = sums[e, :o]
 
@@ -240,7 +249,9 @@ def summed(x, g, hw, stride, top, left):
     """dw[u,v,c,o] = sum_p x[n, i*stride+u-top, j*stride+v-left, c] g[p,o]."""
     n, ho, wo, o = g.shape
     (kh, kw), c = hw, x.shape[3]
-    gt = transposed(g.reshape(n * ho * wo, o), LONG)
+    tiles = -(-n * ho * wo // LONG)
+    gt = transposed(g.reshape(n * ho * wo, o),
+                    ceil_to(-(-n * ho * wo // tiles), LANES))
     tasks = kh * -(-kw * c // COLUMNS)
     slices = min(len(gt), -(-8 // tasks))  # at least 8 tiles, if there are
     dw = np.empty((slices, kh, kw * c, o), x.dtype)
