@@ -6,6 +6,7 @@ anywhere, and a training in another cell is not run again.
 """
 import ast
 import builtins
+import functools
 import json
 import re
 import symtable
@@ -104,14 +105,12 @@ class Lifted:
             if not cell.is_code:
                 continue
             try:
-                source, tree = parse(cell.source, cell.label)
+                source, found = _statements(cell.source)
             except SyntaxError as error:
                 self.broken.append((cell, error))
                 continue
             self.cells[i] = Cell(cell.label, source)
-            for index, node in enumerate(tree.body):
-                if isinstance(node, DEFINITIONS + ASSIGNMENTS + IMPORTS):
-                    self.statements.append(_statement(i, index, node))
+            self.statements += [Statement(i, *facts) for facts in found]
 
     def makers(self, name):
         """The statements that bind `name`; the last one counts."""
@@ -172,7 +171,15 @@ class Lifted:
         return pieces
 
 
-def parse(source, label="<cell>"):
+@functools.lru_cache(1000)  # a notebook is read once for each exercise
+def _statements(source):
+    """(source without magics, the facts of each statement to be kept)."""
+    source, tree = parse(source)
+    return source, [_facts(index, node) for index, node in enumerate(tree.body)
+                    if isinstance(node, DEFINITIONS + ASSIGNMENTS + IMPORTS)]
+
+
+def parse(source):
     """(source, tree) without IPython's magics; SyntaxError if that fails.
 
     Only lines that Python does not accept are taken for magics, so that a
@@ -188,7 +195,7 @@ def parse(source, label="<cell>"):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return "\n".join(lines), ast.parse("\n".join(lines), label)
+                return "\n".join(lines), ast.parse("\n".join(lines))
         except (ValueError, RecursionError, MemoryError) as error:
             raise SyntaxError(str(error) or "nested too deeply") from None
         except SyntaxError as error:
@@ -200,7 +207,8 @@ def parse(source, label="<cell>"):
             lines[at] = line[:len(line) - len(line.lstrip())] + "pass"
 
 
-def _statement(cell, index, node):
+def _facts(index, node):
+    """The fields of a Statement after its cell."""
     table = symtable.symtable(ast.unparse(node), "<cell>", "exec")
     top = table.get_symbols()
     makes = {s.get_name() for s in top if s.is_assigned() or s.is_imported()
@@ -210,8 +218,8 @@ def _statement(cell, index, node):
     uses = {s.get_name() for s in top if s.is_referenced()}
     uses |= set(_globals_used(table))
     changes = {_base(target) for target in _targets(node)} - {None}
-    return Statement(cell, index, node, frozenset(makes), frozenset(changes),
-                     frozenset(uses))
+    return (index, node, frozenset(makes), frozenset(changes),
+            frozenset(uses))
 
 
 def _globals_used(table):

@@ -1,5 +1,6 @@
 """Finding and loading exercises: the name of a check is the registry."""
 import ast
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,12 +52,18 @@ def registered(root=HERE):
     """
     names = {}
     for path in sorted((Path(root) / "checks").glob("ch*.py")):
-        for name in function_names(path.read_text(encoding="utf-8")):
+        for name in _names_in(path, path.stat().st_mtime_ns):
             if name in names:
                 raise ValueError(f"two exercises are called {name}: in"
                                  f" {names[name]} and in {path.stem[2:]}")
             names[name] = path.stem[2:]
     return names
+
+
+@functools.cache
+def _names_in(path, changed):
+    """The names of the checks in a file, as of its last change."""
+    return function_names(path.read_text(encoding="utf-8"))
 
 
 def function_names(source):
