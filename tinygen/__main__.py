@@ -11,49 +11,7 @@ import sys
 from pathlib import Path
 
 DEFAULTS = {"data": "sprites", "batch": 32, "seed": 0}
-CONFIG = ("width", "loss", "lr")  # these have their defaults in the model
-
-
-def parser():
-    """The command line. Nothing is imported for it: --help is quick."""
-    top = argparse.ArgumentParser(
-        prog="python -m tinygen", description="Train and use the models of "
-        "the book.")
-    top.add_argument("--debug", action="store_true",
-                     help="show the traceback of an error")
-    commands = top.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="train a model")
-    train.add_argument("model", choices=["gan"])
-    train.add_argument("--data", metavar="sprites|mnist|FOLDER", help="what "
-                       "to learn from; FOLDER holds images (default sprites)")
-    train.add_argument("--steps", type=positive, default=2000,
-                       help="train up to this step (default 2000)")
-    train.add_argument("--out", type=Path, metavar="DIR", help="the run's "
-                       "folder (default runs/MODEL-DATA)")
-    train.add_argument("--resume", action="store_true",
-                       help="go on with the run in DIR, with its settings")
-    train.add_argument("--batch", type=positive, help="default 32")
-    train.add_argument("--seed", type=int, help="default 0")
-    train.add_argument("--width", type=positive,
-                       help="channels of the networks: slower, and better")
-    train.add_argument("--loss", help="non_saturating (default), minimax, "
-                       "least_squares, hinge or wasserstein")
-    train.add_argument("--lr", type=float, help="learning rate")
-    train.add_argument("--sample-every", type=positive, default=200,
-                       metavar="STEPS", help="default 200")
-    train.add_argument("--checkpoint-every", type=positive, default=200,
-                       metavar="STEPS", help="default 200")
-    sample = commands.add_parser("sample", help="draw images with a model")
-    sample.add_argument("run", type=Path, metavar="DIR",
-                        help="a run's folder, or a .safetensors file")
-    sample.add_argument("--n", type=positive, default=64, help="default 64")
-    sample.add_argument("--out", type=Path, default=Path("grid.png"))
-    sample.add_argument("--seed", type=int, default=0)
-    commands.add_parser("doctor", help="check that everything is in place")
-    for one in commands.choices.values():  # so that it may also come last
-        one.add_argument("--debug", action="store_true",
-                         default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    return top
+CONFIG = ("width", "loss", "lr", "critic_steps")  # defaults: the model's
 
 
 def positive(text):
@@ -64,24 +22,61 @@ def positive(text):
     return int(text)
 
 
+TRAIN = (  # option, type, default, help; None: as the model or the run has it
+    ("--data", str, None, "sprites (the default), mnist, or a folder"),
+    ("--steps", positive, 2000, "train up to this step; default 2000"),
+    ("--out", Path, None, "the run's folder; default runs/MODEL-DATA"),
+    ("--batch", positive, None, "images in a step; default 32"),
+    ("--seed", int, None, "of every random number; default 0"),
+    ("--width", positive, None, "channels of the networks"),
+    ("--loss", str, None, "non_saturating (the default), minimax, "
+     "least_squares, hinge or wasserstein"),
+    ("--lr", float, None, "learning rate"),
+    ("--critic-steps", positive, None, "updates of D for one of G; "
+     "default 1, and 5 would be usual for wasserstein"),
+    ("--sample-every", positive, 200, "steps between grids; default 200"),
+    ("--checkpoint-every", positive, 200, "default 200 steps"))
+SAMPLE = (
+    ("--n", positive, 64, "how many images; default 64"),
+    ("--out", Path, Path("grid.png"), "the picture; default grid.png"),
+    ("--seed", int, 0, "of the noise; default 0"))
+
+
+def parser():
+    """The command line. Nothing is imported for it: --help is quick."""
+    top = argparse.ArgumentParser(prog="python -m tinygen",
+                                  description="Train and use the models.")
+    commands = top.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="train a model")
+    train.add_argument("model", choices=["gan"])
+    train.add_argument("--resume", action="store_true",
+                       help="go on with the run in --out, as it was begun")
+    sample = commands.add_parser("sample", help="draw images with a model")
+    sample.add_argument("run", type=Path,
+                        help="a run's folder, or a .safetensors file")
+    doctor = commands.add_parser("doctor", help="is everything in place?")
+    for one, options in (train, TRAIN), (sample, SAMPLE), (doctor, ()):
+        for name, kind, default, text in options:
+            one.add_argument(name, type=kind, default=default, help=text)
+        one.add_argument("--debug", action="store_true",
+                         help="show the traceback of an error")
+    return top
+
+
 def train(args):
     """train MODEL: a new run, or with --resume on with one."""
-    import numpy as np
-
-    from tinygen import models, training
+    from tinygen import training
     out = args.out or Path("runs") / "-".join(
         [args.model, Path(args.data or DEFAULTS["data"]).name])
-    given = {key: getattr(args, key) for key in (*DEFAULTS, *CONFIG)
+    given = {key: getattr(args, key) for key in ("model", *DEFAULTS, *CONFIG)
              if getattr(args, key) is not None}
     if args.resume:
-        run, config = stored_settings(out, args.model, given)
+        model, run = stored_run(out, given)
+        images = load_images(run["data"])
     else:
-        run = DEFAULTS | {k: given[k] for k in DEFAULTS if k in given}
-        config = {k: given[k] for k in CONFIG if k in given}
-    images = load_images(run["data"])
-    config["channels"] = images.shape[3]
-    make, settings = models.REGISTRY[args.model]
-    model = make(settings(**config), rng=np.random.default_rng(run["seed"]))
+        run = DEFAULTS | given
+        images = load_images(run["data"])
+        model = new_model(run, images.shape[3])
     try:
         history = training.fit(
             model, images, args.steps, batch=run["batch"], seed=run["seed"],
@@ -104,27 +99,33 @@ def command(argv):
     return shlex.join(["python", "-m", "tinygen", *argv])
 
 
-def stored_settings(out, model, given):
-    """(run, config) as the run in `out` began; ValueError if the command
+def new_model(run, channels):
+    """The model of a new run, its weights drawn from the run's seed."""
+    import numpy as np
+
+    from tinygen import models
+    make, config = models.REGISTRY[run["model"]]
+    chosen = {k: run[k] for k in CONFIG if k in run}
+    return make(config(**chosen, channels=channels),
+                rng=np.random.default_rng(run["seed"]))
+
+
+def stored_run(out, given):
+    """(model, settings) of the run in `out`; ValueError if the command
     line asks for something else."""
-    from tinygen import checkpoint, training
-    path = out / training.CHECKPOINT
-    if not path.exists():
+    from tinygen import training
+    if not (out / training.CHECKPOINT).exists():
         raise FileNotFoundError(f"there is no run to resume in {out}: start "
                                 "one without --resume")
-    _, meta = checkpoint.load(path)
-    if meta.get("model") != model or "fixed" not in meta:
-        raise ValueError(f"{path} is not the run of a {model}: it holds "
-                         f"{meta.get('model')!r}")
-    run = {"data": meta["note"].get("data"), "batch": meta["fixed"]["batch"],
-           "seed": meta["fixed"]["seed"]}
+    model, meta = training.load_model(out / training.CHECKPOINT)
+    stored = DEFAULTS | meta["config"] | meta.get("fixed", {}) | meta["note"]
+    stored["model"] = model.name
     for key, value in given.items():
-        stored = (run | meta["config"])[key]
-        if value != stored:
-            raise ValueError(
-                f"the run in {out} has --{key} {stored}, not {value}: leave "
-                f"--{key} out, or start another run")
-    return run, meta["config"]
+        if value != stored[key]:
+            raise ValueError(f"the run in {out} has {key} {stored[key]}, not "
+                             f"{value}: resume without it, or start another "
+                             "run")
+    return model, stored
 
 
 def load_images(name):
@@ -138,7 +139,7 @@ def load_images(name):
 
 
 def sample(args):
-    """sample DIR: a grid of images from a trained model."""
+    """sample RUN: a grid of images from a trained model."""
     import numpy as np
 
     from tinygen import data, training
@@ -150,40 +151,38 @@ def sample(args):
 
 
 def doctor(args):
-    """doctor: a line for each thing that the book needs."""
-    import importlib.metadata
+    """doctor: a line for each thing that the book needs; 1 if one lacks."""
+    from importlib import metadata
 
     from tinygen import data
     from tinygen.engine import kernels
     from tinygen.files import writable_folder
-    print(f"python       {platform.python_version()}, "
-          f"{platform.system()} {platform.machine()}")
+    here = [data.find_mnist(name) for name in data.MNIST_FILES]
+    lines = {
+        "python": platform.python_version,
+        **{name: lambda name=name: metadata.version(name) for name in (
+            "numpy", "numba", "matplotlib", "pillow", "safetensors")},
+        "kernels": lambda: f"{kernels.PATH}, {threads(kernels.PATH)}",
+        "this folder": lambda: f"{writable_folder(Path.cwd())}, writable",
+        "cache": lambda: f"{writable_folder(data.cache_folder())}, writable",
+        "mnist": lambda: str(here[0].parent) if all(here) else
+        "not here: downloaded when it is first used"}
     ill = 0
-    for name in ("numpy", "numba", "matplotlib", "pillow", "safetensors"):
+    for name, look in lines.items():
         try:
-            print(f"{name:12} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            ill = print(f"{name:12} MISSING: pip install {name}") or 1
-    print(f"kernels      {kernels.PATH}{threads(kernels.PATH)}")
-    for name, folder in (("this folder", Path.cwd()),
-                         ("cache", data.cache_folder())):
-        try:
-            print(f"{name:12} {writable_folder(folder)}, writable")
-        except OSError as error:
-            ill = print(f"{name:12} {error}") or 1
-    found = [data.find_mnist(name) for name in data.MNIST_FILES]
-    print("mnist        " + (str(found[0].parent) if all(found) else
-                             "not here: downloaded when it is first used"))
-    print("sprites      built in")
+            print(f"{name:12} {look()}")
+        except (OSError, metadata.PackageNotFoundError) as error:
+            print(f"{name:12} MISSING: {error}")
+            ill = 1
     return ill
 
 
 def threads(path):
     """How many threads the kernels use, in words."""
     if path != "numba":
-        return ", NumPy alone (TINYGEN_KERNELS)"
+        return "NumPy alone (TINYGEN_KERNELS)"
     import numba
-    return f", {numba.get_num_threads()} threads"
+    return f"{numba.get_num_threads()} threads"
 
 
 def main(argv=None):
