@@ -128,6 +128,7 @@ def gaussian_kl(mu, logvar):
     = 1/2 sum(mu^2 + e^logvar - 1 - logvar). Kingma and Welling (2014),
     appendix B. mu, logvar N K.
     """
+    _same_shape("gaussian_kl", mu, logvar)
     terms = mu * mu + ops.exp(logvar) - 1 - logvar
     return 0.5 * terms.sum() / mu.shape[0]
 
