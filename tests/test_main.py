@@ -82,6 +82,8 @@ def test_resume_takes_the_settings_of_the_run(run, tmp_path):
     one, two = (weights(tmp_path / x) for x in "ab")
     assert one[1] == two[1] == 4
     assert all(np.array_equal(one[0][k], two[0][k]) for k in one[0])
+    _, meta = checkpoint.load(tmp_path / "b" / training.CHECKPOINT)
+    assert meta["note"]["command"].endswith("--seed 3 --steps 2 --out b")
     again = ["train", "gan", "--resume", "--out", "b", "--steps", 4]
     assert run(*again, "--width", 4)[0] == 0
     refused(run(*again, "--width", 8), "width 4, not 8")

@@ -335,6 +335,14 @@ def test_an_existing_run_is_not_overwritten(tmp_path):
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
 
 
+def test_a_run_that_failed_at_once_may_be_started_again(tmp_path):
+    toy = Toy()
+    toy.fail_at = {1: lambda toy: {"d_loss": np.nan}}
+    with pytest.raises(FloatingPointError, match="step 1"):
+        train(toy, 3, out=tmp_path)
+    assert len(train(Toy(), 3, out=tmp_path)) == 3
+
+
 def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path):
     (tmp_path / "file").write_text("in the way")
     toy = Toy()

@@ -82,7 +82,8 @@ def train(args):
             model, images, args.steps, batch=run["batch"], seed=run["seed"],
             out=out, resume=args.resume, sample_every=args.sample_every,
             checkpoint_every=args.checkpoint_every,
-            note={"data": run["data"], "command": command(args.argv)})
+            note={} if args.resume else {
+                "data": run["data"], "command": command(args.argv)})
     except KeyboardInterrupt as stop:
         said = str(stop).rpartition("; ")[0] or "stopped, without saving"
         again = ["train", args.model, "--resume", "--steps",

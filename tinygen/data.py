@@ -83,7 +83,8 @@ class Batches:
                              f"{len(images)} images: choose a size from 1 "
                              f"to {len(images)}")
         self.images, self.size = images, size
-        self.rng = rng.spawn(1)[0]  # its own: no other draw can disturb it
+        # A generator of its own, so that no other draw disturbs the order
+        self.rng = np.random.default_rng(rng).spawn(1)[0]
         self._new_epoch()
 
     def _new_epoch(self):
@@ -118,7 +119,7 @@ class Batches:
 def batches(images, size, rng):
     """Batches(images, size, rng): float32 [size, ...] in [-1, 1], for ever.
 
-    rng, a numpy Generator, decides the order.
+    rng, a numpy Generator or a seed, decides the order.
     """
     return Batches(images, size, rng)
 

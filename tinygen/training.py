@@ -139,10 +139,12 @@ class Run:
 
     def start(self):
         """Claim the folder; write a first checkpoint, to learn that it
-        works before hours have gone."""
+        works before hours have gone. A run that failed in its first step
+        left such a one: it may be overwritten."""
         if self.out is None:
             return
-        if self.path.exists():
+        if (self.path.exists()
+                and checkpoint.load(self.path)[1].get("step") != 0):
             raise FileExistsError(
                 f"{self.out} holds a run already: go on with it by "
                 "resume=True (--resume), or choose another folder")
