@@ -73,10 +73,17 @@ def check_grads(f, *inputs, order=2, eps=1e-6, tol=1e-5):
 def check_adjoint(f, f_adjoint, x, y, tol=1e-10):
     """<f(x), y> = <x, f_adjoint(y)>: what makes one the other's transpose.
 
-    f, f_adjoint: arrays -> arrays (or Tensors). AssertionError if not.
+    f, f_adjoint: arrays -> arrays (or Tensors). AssertionError if not, or
+    if f(x) has not the shape of y, or f_adjoint(y) that of x.
     """
-    a = float((np.asarray(f(x)) * y).sum())
-    b = float((np.asarray(f_adjoint(y)) * x).sum())
-    if abs(a - b) > tol * max(1.0, abs(a), abs(b)):
+    terms = []
+    for made, other, names in ((f(x), y, "f(x) has shape {}, y {}"),
+                               (f_adjoint(y), x, "f_adjoint(y) {}, x {}")):
+        if np.shape(made) != np.shape(other):
+            raise AssertionError("not adjoint: " + names.format(
+                np.shape(made), np.shape(other)))
+        terms.append(np.asarray(made) * other)
+    a, b = (float(t.sum()) for t in terms)
+    if not abs(a - b) <= tol * max(np.abs(t).sum() for t in terms):
         raise AssertionError(f"not adjoint: <f(x), y> = {a:.12g}, "
                              f"<x, f_adjoint(y)> = {b:.12g}")
