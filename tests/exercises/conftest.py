@@ -40,18 +40,24 @@ def record(pytestconfig):
     return pytestconfig.stash[REPORTS].append
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter, config):
+    result = yield  # the table comes after pytest's own summary
     done = config.stash.get(REPORTS, [])
-    if not done:
-        return
-    terminalreporter.section("exercises")
+    if done:
+        _write_summary(terminalreporter, config, done)
+    return result
+
+
+def _write_summary(terminal, config, done):
+    terminal.section("exercises")
     for report in done:
         if report.verdict != reports.WRONG and report.notes:
-            terminalreporter.write_line(str(report))
+            terminal.write_line(str(report))
     for reason in config.stash[UNREADABLE]:
-        terminalreporter.write_line(reason)
-    terminalreporter.write_line(reports.table(done))
+        terminal.write_line(reason)
+    terminal.write_line(reports.table(done))
     path = config.getoption("--csv", None)
     if path:
         reports.write_csv(done, path)
-        terminalreporter.write_line(f"written to {path}")
+        terminal.write_line(f"written to {path}")

@@ -7,11 +7,8 @@ import traceback
 import warnings
 from pathlib import Path
 
-import numpy as np
-
 from . import lifting, registry, rules
 from .answer import Answer, TimeUp, Wrong, likely_mistake
-from .compare import is_tensor, plain
 from .reports import SOLVED, WRONG, Report, tidy
 
 PRINTED = 1000  # characters of an answer's own output that a report shows
@@ -32,9 +29,9 @@ class Quiet(io.StringIO):
 def judge(request, emit):
     """Check the answer in `request`; emit(report) at least once.
 
-    request: name, root, pieces (Lifted.pieces), limit in seconds, and for
-    tests stand_in: "zeros" or "noise" in place of an answer. An incomplete
-    report, without a hint, is emitted before the search for the mistake.
+    request: name, root, pieces (Lifted.pieces), limit in seconds. A report
+    without a hint is emitted before the search for the likely mistake, in
+    which an answer might still loop.
     """
     exercise = registry.load(request["name"], request["root"])
     report = Report(exercise.name, exercise.chapter, WRONG,
@@ -90,8 +87,6 @@ def _set_alarm(seconds):
 
 def _function(request, exercise):
     """(the answer, notes on statements that failed)."""
-    if request.get("stand_in"):
-        return _stand_in(request["stand_in"], exercise.solution), []
     space = rules.namespace(sys.modules["tinygen"], exercise.options)
     notes = []
     for label, source, wanted in request["pieces"]:
@@ -187,25 +182,3 @@ def _add_hint(report, exercise):
     if report.mistake:
         report.hint, section = tidy(exercise.wrong[report.mistake].__doc__)
         report.section = section or report.section
-
-
-# --- for tests -------------------------------------------------------------
-
-def _stand_in(what, solution):
-    """An answer of the right shapes and dtypes that knows nothing."""
-    rng = np.random.default_rng()
-
-    def spoiled(x):
-        if is_tensor(x):
-            return type(x)(spoiled(x.data))
-        if type(x) in (list, tuple):
-            return type(x)(map(spoiled, x))
-        if type(x) is dict:
-            return {key: spoiled(value) for key, value in x.items()}
-        numbers = plain(x)
-        if numbers is None:
-            return (lambda *a, **k: spoiled(x(*a, **k))) if callable(x) else x
-        noise = 9. * rng.normal(size=numbers.shape) * (what == "noise")
-        return noise.astype(numbers.dtype)
-    return lambda *inputs, **named: spoiled(solution(*inputs, **named))
-

@@ -34,17 +34,16 @@ def check_lifted(name, lifted, root=registry.HERE, limit=LIMIT):
         _missing(report, lifted)
     elif not lifted.is_stub(makers[-1]):
         report = judged(name, lifted.pieces(name), root, limit)
-        if report.verdict == WRONG:
-            report.notes += [_left_out(*b) for b in lifted.broken]
+        report.notes += _left_over(report, lifted)
     report.notes += _others(name, lifted, makers)
     report.seconds = time.perf_counter() - begun
     return report
 
 
-def judged(name, pieces, root=registry.HERE, limit=LIMIT, stand_in=""):
+def judged(name, pieces, root=registry.HERE, limit=LIMIT):
     """The Report of a worker on these pieces of source."""
     request = {"name": name, "root": str(root), "pieces": pieces,
-               "limit": limit, "stand_in": stand_in}
+               "limit": limit}
     fields = _server.ask(request) if workers.HAS_FORK else _run_apart(request)
     report = Report(name, chapter_of(name, root), WRONG)
     vars(report).update(fields)
@@ -79,6 +78,14 @@ def _left_out(cell, error):
             f" left out. Line {error.lineno}: {error.msg}.")
 
 
+def _left_over(report, lifted):
+    """Notes on cells that could not be read, where they may matter."""
+    named = lifted.mentions(report.name)
+    return [_left_out(cell, error) for cell, error in lifted.broken
+            if not cell.label.startswith("In [")  # the kernel said so
+            and (report.verdict == WRONG or cell in named)]
+
+
 def _others(name, lifted, makers):
     """A note, if the name is defined more than once in a notebook."""
     places = list(dict.fromkeys(map(lifted.where, makers)))
@@ -91,9 +98,10 @@ def _others(name, lifted, makers):
 # --- the server, seen from outside -----------------------------------------
 
 def _environment():
-    """Workers use the kernels that need no compiling."""
+    """Workers use what needs no compiling and leaves no threads."""
     path = [str(registry.HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "TINYGEN_KERNELS": "plain",
+            "OPENBLAS_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
