@@ -274,7 +274,9 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
     else. The work is linear in the number of ops between xs and y; an op
     whose result does not depend on any x is never visited.
     Errors: ValueError (y not a scalar, an x that y does not depend on),
-    RuntimeError (a parameter was written to since). Source: chapter 04_0_1.
+    RuntimeError (a parameter was written to since), FloatingPointError (y
+    is NaN or infinite; names the op where that began). Source: chapter
+    04_0_1.
     """
     xs = list(xs) if isinstance(xs, (list, tuple)) else [xs]
     _check_request(y, xs, g, unused)
@@ -289,6 +291,9 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
             + ("; y has no recipe: was it made inside no_grad()?"
                if y.op is None else
                '; if that is meant, ask for unused="zeros"'))
+    if not np.isfinite(y.data).all():
+        raise FloatingPointError(
+            f"{_first_not_finite(y)} gave the first NaN or infinity")
     wanted = {x.serial for x in xs}
     grads = {y.serial: g}
     with recording(create_graph):
@@ -324,10 +329,19 @@ def _check_request(y, xs, g, unused):
         raise ValueError(f"grad: g has shape {np.shape(g)}, y {y.shape}")
 
 
-def _between(y, xs):
+def _first_not_finite(y):
+    """What made the oldest Tensor behind y that holds NaN or infinity."""
+    nodes, _ = _between(y, [y], oldest=0)
+    bad = next(nodes[serial] for serial in sorted(nodes)
+               if not np.isfinite(nodes[serial].data).all())
+    return f"op {bad.op.name}" if bad.op else bad.name or "a constant"
+
+
+def _between(y, xs, oldest=None):
     """(nodes, needed): all nodes from y back to the oldest x, by serial,
     and the serials of those that depend on an x."""
-    oldest = min(x.serial for x in xs)
+    if oldest is None:
+        oldest = min(x.serial for x in xs)
     nodes, stack = {}, [y]
     while stack:
         node = stack.pop()
