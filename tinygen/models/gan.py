@@ -51,6 +51,10 @@ class GANConfig:
         if self.loss not in LOSSES:
             raise ValueError(f"loss is {self.loss!r}; it must be one of "
                              + ", ".join(LOSSES))
+        for key in ("channels", "noise", "width", "critic_steps"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} is {getattr(self, key)}; it must be "
+                                 "at least 1")
         if self.size % 4 or self.size < 4:
             raise ValueError(
                 f"size is {self.size}, but the generator doubles the sides "
@@ -192,6 +196,8 @@ class GAN:
 
     def _check(self, images):
         c = self.config
+        if len(images) == 0:
+            raise ValueError("the batch is empty")
         if images.shape[1:] != (c.size, c.size, c.channels):
             raise ValueError(
                 f"this GAN makes images {c.size} x {c.size} x {c.channels}, "
