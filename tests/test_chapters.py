@@ -66,6 +66,7 @@ def test_it_is_a_valid_notebook(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert path.stat().st_size < NOTEBOOK
+    assert "draft" not in notebook.metadata, "made with TINYGEN_FAST=1"
     assert json.loads(path.read_text("utf-8"))["metadata"] == {
         "kernelspec": runner.KERNEL, "language_info": {"name": "python"}}
 
