@@ -33,7 +33,7 @@ def numerical_slopes(answer):
     def product(x):
         return x.prod()
 
-    answer.on(product, np.array([[2., 3.], [4., 5.]]), 0.01).gives()
+    answer.on(product, np.array([2., 3., 4.]), 0.01).gives()
 
 
 @exercise(FORMULA)
@@ -98,7 +98,7 @@ def gather_vjp(answer):
     answer.on(np.array([10., 20., 30.]), np.array([2, 0, 2]), 4).gives(
         [20., 0., 40., 0.], "x[2] was used twice, and 10 + 30 = 40; x[1] and"
         " x[3] were not used")
-    answer.on(_normal(7, 3), np.array([4, 1, 1, 0, 4, 4, 3]), 5).gives()
+    answer.on(_normal(7), np.array([4, 1, 1, 0, 4, 4, 3]), 5).gives()
 
 
 # ------------------------------------------------------- predict, find the bug

@@ -7,12 +7,12 @@ import tinygen as tg
 
 def numerical_slopes(f, x, eps):
     """(f(x + eps e) - f(x - eps e)) / (2 eps), for each entry e of x."""
-    slopes = np.zeros(x.shape)
-    for at in np.ndindex(x.shape):
+    slopes = np.zeros(len(x))
+    for i in range(len(x)):
         up, down = x.copy(), x.copy()
-        up[at] += eps
-        down[at] -= eps
-        slopes[at] = (f(up) - f(down)) / (2 * eps)
+        up[i] += eps
+        down[i] -= eps
+        slopes[i] = (f(up) - f(down)) / (2 * eps)
     return slopes
 
 
@@ -57,8 +57,8 @@ def logsumexp_vjp(g, x):
 
 
 def gather_vjp(g, at, n):
-    """Row i is the sum of all g[k] with at[k] = i."""
-    slopes = np.zeros((n, *g.shape[1:]))
+    """Entry i is the sum of all g[k] with at[k] = i."""
+    slopes = np.zeros(n)
     np.add.at(slopes, at, g)
     return slopes
 

@@ -7,12 +7,12 @@ import tinygen as tg
 
 def _nudged(f, x, eps, back):
     """Differences over eps from x + eps to x + back * eps."""
-    slopes = np.zeros(x.shape)
-    for at in np.ndindex(x.shape):
+    slopes = np.zeros(len(x))
+    for i in range(len(x)):
         up, down = x.copy(), x.copy()
-        up[at] += eps
-        down[at] += back * eps
-        slopes[at] = (f(up) - f(down)) / eps
+        up[i] += eps
+        down[i] += back * eps
+        slopes[i] = (f(up) - f(down)) / eps
     return slopes
 
 
@@ -31,12 +31,12 @@ def numerical_slopes__half_the_run(f, x, eps):
 def numerical_slopes__nudges_left_behind(f, x, eps):
     """The nudge of one entry was still there when the next one was nudged.
     Start from the given x for each entry."""
-    slopes, x = np.zeros(x.shape), x.copy()
-    for at in np.ndindex(x.shape):
-        x[at] += eps
+    slopes, x = np.zeros(len(x)), x.copy()
+    for i in range(len(x)):
+        x[i] += eps
         up = f(x)
-        x[at] -= 2 * eps
-        slopes[at] = (up - f(x)) / (2 * eps)
+        x[i] -= 2 * eps
+        slopes[i] = (up - f(x)) / (2 * eps)
     return slopes
 
 
@@ -151,7 +151,7 @@ def gather_vjp__last_wins(g, at, n):
     """An entry that was used twice kept only the last of its slopes. Both
     x[at] = g and x[at] += g write each place once, even where it occurs
     twice in `at`. Uses add up."""
-    slopes = np.zeros((n, *g.shape[1:]))
+    slopes = np.zeros(n)
     slopes[at] = g
     return slopes
 
@@ -159,10 +159,9 @@ def gather_vjp__last_wins(g, at, n):
 def gather_vjp__averaged(g, at, n):
     """You took the mean over the uses of an entry. By the chain rule they
     are added."""
-    slopes = np.zeros((n, *g.shape[1:]))
+    slopes = np.zeros(n)
     np.add.at(slopes, at, g)
-    uses = np.maximum(np.bincount(at, minlength=n), 1)
-    return slopes / uses.reshape(n, *[1] * (g.ndim - 1))
+    return slopes / np.maximum(np.bincount(at, minlength=n), 1)
 
 
 # ------------------------------------------------------- predict, find the bug
