@@ -216,6 +216,7 @@ def same_verdicts(root, name, answers, folder, history):
         assert first == second, f"{said[0]}\n{said[1]}"
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("what", ["zeros", "noise"])
 @pytest.mark.parametrize("root, name", EXERCISES)
 def test_knowing_nothing_gets_no_specific_hint(root, name, what):

@@ -161,6 +161,7 @@ PATH = str(SAMPLE / "solutions" / "ch00_sample.py")
     f"return np.load({PATH!r}, allow_pickle=True)",
     f"import pathlib; return pathlib.Path({PATH!r}).read_text()",
     f"import os; return os.open({PATH!r}, 0)",
+    f"import os; os.chdir({PATH!r}[:-15]); return open('ch00_sample.py')",
     f"import os; return os.system('cp {PATH} /dev/null')",
     f"""
   try:
@@ -285,6 +286,39 @@ def test_without_fork_the_verdicts_are_the_same(monkeypatch):
         "import os\ndef spread(x):\n    os._exit(0)")
 
 
+@pytest.mark.parametrize("before, call", [
+    ("import numpy.linalg as la", "la.norm(x, axis=1) / math.sqrt(len(x[0]))"),
+    ("from numpy import sqrt as root, mean", "root(mean(x ** 2, 1))"),
+    ("from __future__ import annotations\nimport numpy",
+     "numpy.sqrt((x ** 2).mean(1))"),
+    ("import tinygen as tg\nimport tinygen.sprites",
+     "np.array([math.sqrt(sum(v * v for v in row) / len(row)) for row in x])"),
+    ("class Norm:\n    def __init__(self, x):\n        super().__init__()\n"
+     "        self.value = np.linalg.norm(x, axis=1)\n    def scaled(self, n:"
+     " int) -> np.ndarray:\n        return self.value / n ** 0.5",
+     "Norm(x).scaled(x.shape[1])"),
+    ("from functools import partial, reduce\nimport operator",
+     "np.sqrt(reduce(operator.add, x.T ** 2) / x.shape[1])"),
+    ("from numpy import *", "sqrt(mean(x ** 2, 1))")])
+def test_honest_code_is_not_refused(before, call):
+    report = check(f"import math\n{before}\ndef spread(x: 'rows') -> None:\n"
+                   f"    x = x - x.mean(1, keepdims=True)\n    return {call}")
+    if before.endswith("*"):  # np.std might be among all these
+        assert "Name what you need" in str(report)
+    else:
+        assert report.verdict == reports.SOLVED, str(report)
+
+
+def test_an_interruption_starts_afresh(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.select, "select", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            check("def spread(x):\n    while True: pass")
+    assert solved_afterwards()
+
+
 # ---- what a check can say -----------------------------------------------
 
 def test_options_of_a_check(write):
@@ -393,10 +427,11 @@ def test_copy_never_overwrites(tmp_path, capsys):
     chapters.mkdir()
     copy(chapters)
     assert "no exercises" in capsys.readouterr().out
-    (chapters / "01_exercises.ipynb").write_text("new")
+    (chapters / "01_exercises.ipynb").write_text("new [a](01.ipynb#b)")
     copy(chapters)
     mine = tmp_path / "answers" / "01_exercises.ipynb"
-    assert mine.read_text() == "new" and "copied" in capsys.readouterr().out
+    assert mine.read_text() == "new [a](../chapters/01.ipynb#b)"
+    assert "copied" in capsys.readouterr().out
     mine.write_text("mine")
     copy(chapters)
     assert mine.read_text() == "mine" and "kept" in capsys.readouterr().out
@@ -432,3 +467,14 @@ def test_pytest_reports_each_answer(tmp_path):
         rows = list(csv.DictReader(file))
     assert [r["verdict"] for r in rows] == [reports.SOLVED, reports.WRONG,
                                             reports.OPEN]
+
+
+def test_the_table_counts_by_chapter():
+    done = [reports.Report("a", "01_one", reports.SOLVED),
+            reports.Report("b", "01_one", reports.WRONG),
+            reports.Report("c", "02_two")]
+    assert reports.table(done).splitlines() == [
+        "chapter  solved  wrong  open",
+        "01_one        1      1     0",
+        "02_two        0      0     1",
+        "all           1      1     1"]

@@ -108,4 +108,7 @@ def check(name):
     notebook.
     """
     from . import lifting, runner
-    print(runner.check_cells(name, lifting.history_cells()))
+    try:
+        print(runner.check_cells(name, lifting.history_cells()))
+    except (ValueError, RuntimeError) as error:
+        print(error)

@@ -1,6 +1,7 @@
 """python -m tinygen.exercises copy | solutions [FILE]"""
 import argparse
-import shutil
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m tinygen.exercises",
         description="Exercise notebooks to work in, and their solutions.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True,
+                                     metavar="copy | solutions")
     commands.add_parser(
         "copy", help="copy the exercise notebooks to answers/; what is"
         " there already is kept")
@@ -46,10 +48,18 @@ def copy(chapters=registry.CHAPTERS):
         if target.exists():
             print(f"kept    answers/{source.name}: it is yours")
         else:
-            shutil.copyfile(source, target)
+            target.write_text(moved(source.read_text(encoding="utf-8")),
+                              encoding="utf-8", newline="\n")
             print(f"copied  answers/{source.name}")
-    print("Open one:  .venv/bin/jupyter notebook answers"
-          "\nCheck all: make check")
+    python = os.path.relpath(sys.executable)
+    print(f"Open one:  {python} -m notebook answers"
+          f"\nCheck all: {python} -m pytest tests/exercises")
+
+
+def moved(notebook):
+    """The notebook's text with its links to files beside it still right."""
+    return re.sub(r"\]\((?=[\w.-]+\.(ipynb|md|png|svg)\b)",
+                  "](../chapters/", notebook)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def judge(request, emit):
         function = None
     finally:
         _set_alarm(0)
-    report.printed = printed.getvalue().strip()
+    report.printed = printed.getvalue().strip().encode(
+        "utf-8", "replace").decode()
     if report.verdict == SOLVED:
         report.notes = []
     emit(report)

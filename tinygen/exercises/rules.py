@@ -1,6 +1,7 @@
 """What an answer may use: read off its source, and guarded while it runs."""
 import ast
 import builtins
+import os
 import sys
 import types
 
@@ -174,7 +175,8 @@ class Guard:
     """
 
     def __init__(self, hidden):
-        self.refused, self._hidden = None, [str(path) for path in hidden]
+        self.refused = None
+        self._hidden = tuple(map(os.path.realpath, hidden))
         owners = list(_owners())
         for name in [m for m in sys.modules
                      if m.startswith("tinygen.exercises")]:
@@ -185,10 +187,9 @@ class Guard:
 
     def _audit(self, event, args):
         what = None
-        if event == "open" and isinstance(args[0], (str, bytes)):
-            path = args[0] if isinstance(args[0], str) else args[0].decode(
-                errors="replace")
-            if any(hidden in path for hidden in self._hidden):
+        if event == "open" and not isinstance(args[0], int):
+            path = os.path.realpath(os.fsdecode(args[0]))
+            if path.startswith(self._hidden):
                 what = "a file of the solutions"
         elif event == "import" and args[0].startswith("tinygen.exercises"):
             what = args[0]

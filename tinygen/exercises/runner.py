@@ -101,7 +101,7 @@ def _environment():
     """Workers use what needs no compiling and leaves no threads."""
     path = [str(registry.HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "TINYGEN_KERNELS": "plain",
-            "OPENBLAS_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
@@ -115,7 +115,7 @@ def _run_apart(request):
         done = subprocess.run(
             _command("work"), input=json.dumps(request), text=True,
             encoding="utf-8", stdout=subprocess.PIPE, env=_environment(),
-            stderr=subprocess.DEVNULL, timeout=request["limit"] + 60)
+            stderr=subprocess.DEVNULL, timeout=request["limit"] + 30.)
     except subprocess.TimeoutExpired:
         return workers.timed_out(request)
     return workers.last_report(done.stdout) or workers.died(
@@ -129,6 +129,14 @@ class _Server:
         self._process = None
 
     def ask(self, request):
+        """The fields of the report; an interruption starts afresh."""
+        try:
+            return self._ask(request)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _ask(self, request):
         if self._process is None or self._process.poll() is not None:
             self._start()
         server, ticket = self._process, secrets.token_hex(8)
@@ -148,7 +156,8 @@ class _Server:
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             _command("serve"), stdin=subprocess.PIPE, bufsize=0,
-            stdout=subprocess.PIPE, stderr=self._errors, env=_environment())
+            stdout=subprocess.PIPE, stderr=self._errors, env=_environment(),
+            start_new_session=True)  # Ctrl-C is for the one who asks
         if self._process.stdout.readline() != b"ready\n":
             self.stop()
             self._errors.seek(0)

@@ -14,6 +14,9 @@ import time
 import traceback
 from dataclasses import asdict
 
+if hasattr(os, "fork"):
+    import resource
+
 HAS_FORK = hasattr(os, "fork")
 GRACE = 2.        # seconds from an answer's own limit until it is killed
 MEMORY = 8 << 30  # bytes of address space
@@ -82,7 +85,7 @@ def _worker(request, writing, secret):
         # Nothing of the server's stays open for an answer to write to
         os.closerange(3, writing)
         os.closerange(writing + 1, 1024)
-        _limit_memory()
+        _limit(request["limit"] + GRACE)
         from .judge import judge
         out = os.fdopen(writing, "wb", buffering=0)
         judge(request, lambda report: out.write(
@@ -96,13 +99,14 @@ def _worker(request, writing, secret):
         os._exit(0)
 
 
-def _limit_memory():
-    """So that an answer that fills the memory fails alone."""
-    try:
-        import resource
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    except (ImportError, ValueError, OSError):
-        pass  # not offered by this system
+def _limit(seconds):
+    """So that who fills the memory fails alone, and none outlives us long."""
+    seconds = int(seconds) + 1
+    for name, most in (("RLIMIT_AS", MEMORY), ("RLIMIT_CPU", seconds)):
+        try:
+            resource.setrlimit(getattr(resource, name), (most, most))
+        except (ValueError, OSError):
+            pass  # not offered by this system
 
 
 def _read(fd, seconds, end):
