@@ -71,8 +71,9 @@ NUMBER = re.compile(
     r"(?<![\w.])[-+]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
     r"(?:[eE][-+]?\d+)?|"
     r"(?<![\w.])[-+]?(?:nan|inf)(?!\w)")
-UNIT = re.compile(r"x(?!\w)|\s?(?:(?:[num\u00b5]?s|min|seconds?|minutes?|hours?|"
-                  r"days?|years?)(?!\w)|(?:steps|images|it)/s|G?FLOP)")
+UNIT = re.compile(
+    r"x(?!\w)|\s?(?:(?:[num\u00b5]?s|min|(?:second|minute|hour|day|year)s?)(?!\w)"
+    r"|(?:steps|images|it)/s|G?FLOP)")
 
 
 # ---- reading and writing ------------------------------------------------
