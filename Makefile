@@ -76,7 +76,10 @@ chapters: $(READY)
 		$(if $(CHECK),check,execute) $(NAMES)
 
 benchmark: $(READY)
-	$(PY) -m pytest tests/benchmarks -s
+	@$(PY) -c "import torch" 2>/dev/null || { echo "This compares with" \
+		"PyTorch: $(PY) -m pip install torch"; exit 1; }
+	$(PY) tests/benchmarks/ops.py
+	$(PY) tests/benchmarks/gan_step.py
 
 clean:
 	rm -rf $(VENV) .venv-lowest book/_build tinygen.egg-info .pytest_cache
