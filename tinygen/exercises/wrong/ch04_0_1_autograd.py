@@ -103,6 +103,14 @@ def running_sum_vjp__without_itself(g):
     return np.cumsum(g[::-1])[::-1] - g
 
 
+def running_sum_vjp__library(g):
+    """tg.grad would go back through a product with a triangle of ones, and
+    that is what you are asked to do by hand. Write the sum out."""
+    x = tg.Tensor(np.zeros((len(g), 1)))
+    y = np.tri(len(g)) @ x
+    return tg.grad(y, [x], g[:, None])[0].data[:, 0]
+
+
 def unit_vjp__length_constant(g, x):
     """You treated |x| as a constant. It depends on every entry of x, and
     that dependence takes away the part of g along x."""
@@ -147,6 +155,13 @@ def logsumexp_vjp__along_columns(g, x):
     return g * e / e.sum(axis=1, keepdims=True)
 
 
+def logsumexp_vjp__library(g, x):
+    """tg.logsumexp has this rule, and tg.grad applies it. The exercise is to
+    derive it."""
+    x = tg.Tensor(x)
+    return tg.grad(tg.logsumexp(x, axis=1), [x], g)[0].data
+
+
 def gather_vjp__last_wins(g, at, n):
     """An entry that was used twice kept only the last of its slopes. Both
     x[at] = g and x[at] += g write each place once, even where it occurs
@@ -162,6 +177,13 @@ def gather_vjp__averaged(g, at, n):
     slopes = np.zeros(n)
     np.add.at(slopes, at, g)
     return slopes / np.maximum(np.bincount(at, minlength=n), 1)
+
+
+def gather_vjp__library(g, at, n):
+    """Indexing a Tensor has this rule, and tg.grad applies it. The exercise
+    is to write it."""
+    x = tg.Tensor(np.zeros(n))
+    return tg.grad(x[at], [x], g)[0].data
 
 
 # ------------------------------------------------------- predict, find the bug
@@ -183,6 +205,15 @@ def detached_slopes__values(x):
     """These are the values that the programs compute. Asked are their
     slopes by x."""
     return [x ** 2, x ** 3, x ** 3 - x ** 2, x ** 2]
+
+
+def detached_slopes__asked(x):
+    """This asks the engine. Predict first, with a formula for each program;
+    to verify, ask the engine in a cell of your own."""
+    t = tg.Tensor(x, np.float64)
+    c = t.detach()
+    ys = t * c, c * c * t, t ** 3 - c * c, t + (c * c - c)
+    return [tg.grad(y, [t])[0].item() for y in ys]
 
 
 def relu_vjp__open_gate(g, y):
