@@ -48,7 +48,8 @@ def summary(net, shape):
     Columns: layer, output shape, parameters, multiplications (of matrix
     products and convolutions, for one example). Returns the text.
     """
-    x = Tensor(np.zeros((1, *shape), np.float32))
+    dtype = next((p.dtype for p in parameters(net).values()), np.float32)
+    x = Tensor(np.zeros((1, *shape), dtype))
     with recording(True):       # multiplications are counted in the graph
         rows = list(_rows(net, x))
     total = ("total", "", sum(r[2] for r in rows), sum(r[3] for r in rows))
