@@ -222,6 +222,10 @@ def test_the_stub_below_a_finished_answer_is_pointed_out():
     report = wrong(source + "    raise NotImplementedError")
     assert "`raise NotImplementedError` was reached" in report
     assert "Line 4 of code cell 1" in report
+    report = wrong("import abc\ndef spread(x):\n    return int(Row())\n"
+                   "class Row:\n    def __int__(self):\n"
+                   "        return np.random.BitGenerator().x")
+    assert "the stub came with" not in report
 
 
 def test_of_several_definitions_the_last_counts_and_the_others_are_named():
@@ -462,6 +466,7 @@ def test_pytest_reports_each_answer(tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"{names[1]}: wrong" in done.stdout
     assert "b.ipynb is not a notebook" in done.stdout
+    assert done.stdout.index("FAILED") < done.stdout.index("solved  wrong")
     assert "solved  wrong  open" in done.stdout
     with table.open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))

@@ -36,7 +36,7 @@ class Notebooks:
         file = max(found, key=lambda f: (self._answered(f, name),
                                          f.stat().st_mtime))
         report = runner.check_lifted(name, self.lifted[file], root)
-        report.file = str(file)
+        report.file = _short(file)
         if len(found) > 1:
             others = ", ".join(f.name for f in found if f != file)
             report.notes.append(f"{file.name} was checked; {name} is also in"
@@ -51,8 +51,15 @@ class Notebooks:
         for file, reason in self.unreadable.items():
             text = file.read_bytes() if file.exists() else b""
             if chapter in file.name or f"def {name}(".encode() in text:
-                return Report(name, chapter, WRONG, reason, file=str(file))
+                return Report(name, chapter, WRONG, reason,
+                              file=_short(file))
         return None
+
+
+def _short(file):
+    """The path from the current folder, if it is inside."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def report_on(name, folders, root=registry.HERE):

@@ -136,7 +136,8 @@ def _run(report, exercise, function, pieces):
 def explained(error, sources):
     """An exception in an answer, in words, with the reader's line."""
     place = _place(error, sources)
-    if isinstance(error, NotImplementedError) and place:
+    if isinstance(error, NotImplementedError) and _innermost(
+            error) in sources:
         return ("`raise NotImplementedError` was reached, which the stub came"
                 " with: delete it, or write the case that is missing."
                 + place)
@@ -152,6 +153,12 @@ def explained(error, sources):
 
 def _plainly(error):
     return f"{type(error).__name__}: {error}".rstrip(": ")[:500]
+
+
+def _innermost(error):
+    """The file, or cell, that raised the exception."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_code.co_filename
 
 
 def _place(error, sources):

@@ -31,7 +31,8 @@ class Report:
     notes: list = field(default_factory=list)
 
     def __str__(self):
-        lines = [f"{self.name}: {self.verdict}"]
+        lines = [f"{self.name}: {self.verdict}"
+                 + f" ({self.file})" * bool(self.file)]
         if self.verdict == WRONG:
             lines += self._facts()
         elif self.message:

@@ -106,7 +106,8 @@ def _environment():
 
 
 def _command(word):
-    return [sys.executable, "-m", "tinygen.exercises", word]
+    # -P: a reader's own random.py beside the notebook is not imported
+    return [sys.executable, "-P", "-m", "tinygen.exercises", word]
 
 
 def _run_apart(request):
@@ -159,11 +160,11 @@ class _Server:
             stdout=subprocess.PIPE, stderr=self._errors, env=_environment(),
             start_new_session=True)  # Ctrl-C is for the one who asks
         if self._process.stdout.readline() != b"ready\n":
-            self.stop()
+            self._process.wait()
             self._errors.seek(0)
+            said = self._errors.read().decode(errors="replace")
             raise RuntimeError("Answers cannot be checked, because tinygen"
-                               " cannot be imported:\n"
-                               + self._errors.read().decode()[-2000:])
+                               f" cannot be imported:\n{said[-2000:]}")
 
     def stop(self):
         if self._process:
