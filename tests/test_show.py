@@ -129,7 +129,7 @@ def test_what_is_no_image_is_refused(images, words):
         show.grid(images)
 
 
-# ---- curves and graphs --------------------------------------------------
+# ---- curves -------------------------------------------------------------
 
 def test_curves_show_the_history_smoothed_and_raw():
     history = {"step": [10, 20, 30], "loss": [1.0, 4.0, 1.0], "d": [0, 1, 0]}
@@ -147,17 +147,6 @@ def test_curves_show_the_history_smoothed_and_raw():
 def test_curves_take_everything_by_default():
     figure = show.curves({"a": [1, 2], "b": [2, 1]})
     assert len(figure.axes[0].lines) == 2
-
-
-def test_a_graph_draws_each_op_once_and_inputs_to_the_left():
-    x, w = tg.Tensor(3.0), tg.Tensor(2.0)
-    w.name = "w"
-    y = tg.exp(x * w) * x
-    figure = show.graph(y, {x.serial: "x"})
-    texts = {t.get_text(): t.get_position() for t in figure.axes[0].texts
-             if t.get_text()}
-    assert set(texts) == {"x", "w", "exp", "multiply"} or len(texts) == 4
-    assert texts["x"][0] < texts["exp"][0]
 
 
 def test_figures_are_closed_so_that_a_notebook_shows_them_once():
