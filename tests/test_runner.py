@@ -381,6 +381,50 @@ def h__m(x):
     assert "uses tg.log" in f("def h(x):\n    return tg.log(x)")
 
 
+def test_a_capstone_takes_what_is_solved_and_says_so(write):
+    root = write("""
+@exercise("Here")
+def double(answer):
+    answer.on(2.).gives(4.)
+
+@exercise("Here", but_not=("math.pow",))
+def square(answer):
+    answer.on(3.).gives(9.)
+
+@exercise("Here", takes=("double", "square"))
+def both(answer):
+    answer.on(3.).gives(12., "6 + 9 = 15, and 15 / 1.25")
+    answer.on(5.).gives()
+""", """
+def double(x):
+    return 2 * x
+def square(x):
+    return x * x
+def both(x):
+    return (double(x) + square(x)) / 1.25
+""", """
+def both__sum(x):
+    '''The sum is not yet divided by 1.25.'''
+    return double(x) + square(x)
+""")
+
+    def both(*cells):
+        return check(*cells, name="both", root=root)
+    stubs = [f"def {n}(x):\n    raise NotImplementedError"
+             for n in ("double", "square")]
+    answer = "def both(x):\n    return (double(x) + square(x)) / 1.25"
+    report = both(*stubs, answer)
+    assert report.verdict == reports.SOLVED, str(report)
+    assert report.notes == ["Built on the book's double, square."]
+    report = both("two = 2\ndef double(x):\n    return two * x",
+                  "import math\ndef square(x):\n    return math.pow(x, 2)",
+                  answer)
+    assert report.verdict == reports.SOLVED, str(report)
+    assert report.notes == ["Built on your double and on the book's square."]
+    report = both(*stubs, answer.replace(" / 1.25", ""))
+    assert report.hint == "The sum is not yet divided by 1.25."
+
+
 def test_two_exercises_of_one_name_are_refused(write):
     root = write("def f(answer): pass", "")
     (root / "checks" / "ch01_other.py").write_text("def f(answer): pass")

@@ -65,6 +65,10 @@ Options of @exercise(section, ...):
     mutates=True  the function's job is to change its arguments: compared
         is (result, *arguments after the call), and then's f is called with
         these. Otherwise changing an argument is reported as a mistake.
+    takes=("d_loss", "g_loss")  a capstone's: the answer, the solution and
+        the wrong answers may call these exercises of the same chapter by
+        name. They get the reader's own where it is solved, else ours, and
+        the report says which.
 
 The solution is the reference answer, with the helpers it needs beside it,
 and obeys may_use. It, the stub and the wrong answers have one signature.

@@ -36,15 +36,15 @@ def _entry(exercise):
         f"### `{exercise.name}`\n",
         f"Section to reread: {exercise.options.section}\n",
         "````{dropdown} A solution", "```python",
-        source(exercise.solution_source, exercise.name), "```", "````\n",
+        source(exercise), "```", "````\n",
         "````{dropdown} Common mistakes", *mistakes, "````\n"])
 
 
-def source(module, name):
-    """The text of the function `name`, after the helpers it needs."""
-    lifted = Lifted([Cell("", module)])
-    lines, shown = module.splitlines(), []
-    for _, _, wanted in lifted.pieces(name):
+def source(exercise):
+    """The text of the solution, after the helpers it needs."""
+    module, shown = exercise.solution_source, []
+    lines, lifted = module.splitlines(), Lifted([Cell("", module)])
+    for _, _, wanted in lifted.pieces(exercise.name, exercise.options.takes):
         body = ast.parse(module).body
         for index in wanted:
             node = body[index]

@@ -29,11 +29,14 @@ class Quiet(io.StringIO):
 def judge(request, emit):
     """Check the answer in `request`; emit(report) at least once.
 
-    request: name, root, pieces (Lifted.pieces), limit in seconds. A report
-    without a hint is emitted before the search for the likely mistake, in
-    which an answer might still loop.
+    request: name, root, pieces (Lifted.pieces), limit in seconds, and taken,
+    the pieces of each solved exercise that this one takes. A report without
+    a hint is emitted before the search for the likely mistake, in which an
+    answer might still loop.
     """
     exercise = registry.load(request["name"], request["root"])
+    taken = [registry.load(piece, request["root"])
+             for piece in exercise.options.takes]
     report = Report(exercise.name, exercise.chapter, WRONG,
                     section=exercise.options.section)
     refused = rules.first_refusal(request["pieces"], exercise.options)
@@ -46,7 +49,7 @@ def judge(request, emit):
     function = None
     try:
         _set_alarm(request["limit"])
-        function, report.notes = _function(request, exercise)
+        function, report.notes = _function(request, exercise, taken)
         in_time = _run(report, exercise, function, request["pieces"])
         function = function if in_time else None
         guard.check()
@@ -86,11 +89,23 @@ def _set_alarm(seconds):
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _function(request, exercise):
+def _function(request, exercise, taken):
     """(the answer, notes on statements that failed)."""
-    space = rules.namespace(sys.modules["tinygen"], exercise.options)
-    notes = []
-    for label, source, wanted in request["pieces"]:
+    given = {}
+    for piece in taken:
+        given[piece.name] = piece.solution
+        if piece.name in request["taken"]:
+            space, _ = _executed(request["taken"][piece.name], piece.options)
+            given[piece.name] = space[piece.name]
+    space, notes = _executed(request["pieces"], exercise.options, given)
+    return space.get(exercise.name), notes
+
+
+def _executed(pieces, options, given=()):
+    """(the globals after running these pieces, notes on what failed)."""
+    space, notes = rules.namespace(sys.modules["tinygen"], options), []
+    space.update(given)
+    for label, source, wanted in pieces:
         body = ast.parse(source).body
         for index in wanted:
             module = ast.Module([body[index]], [])
@@ -101,7 +116,7 @@ def _function(request, exercise):
             except BaseException as error:
                 notes.append(f"Line {body[index].lineno} of {label} failed:"
                              f" {_plainly(error)}.")
-    return space.get(exercise.name), notes
+    return space, notes
 
 
 def _run(report, exercise, function, pieces):

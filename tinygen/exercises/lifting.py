@@ -130,10 +130,11 @@ class Lifted:
             return False
         return all(_says_nothing(node) for node in statement.node.body)
 
-    def pieces(self, name):
+    def pieces(self, name, given=()):
         """[(label, source, [statement, ...])]: what `name` needs, in order.
 
-        Each statement is its index in the body of the source's module.
+        Each statement is its index in the body of the source's module. The
+        names in `given` come from elsewhere.
         """
         needed, wanted = {name}, []
         dead = self._overwritten()
@@ -143,9 +144,9 @@ class Lifted:
             if len(found) == len(wanted):
                 break
             wanted = found
-            needed = needed.union(*(s.uses for s in found))
+            needed = needed.union(*(s.uses for s in found)) - set(given)
         known = set(dir(builtins)).union(
-            {"np", "tg"}, *(s.makes for s in wanted))
+            {"np", "tg"}, given, *(s.makes for s in wanted))
         if needed - known:  # only then may a star import matter
             wanted = [s for s in self.statements
                       if s in wanted or "*" in s.makes]

@@ -16,6 +16,7 @@ class Options:
     but_not: tuple = ()
     dtype: bool = False
     mutates: bool = False
+    takes: tuple = ()
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Exercise:
 
 def exercise(section, **options):
     """The decorator of a check; the package's docstring lists the options."""
-    for key in ("may_use", "but_not"):
+    for key in ("may_use", "but_not", "takes"):
         if isinstance(options.get(key), str):
             raise TypeError(f"{key} is a tuple of names, not a string")
     options = Options(section, **options)
@@ -66,6 +67,17 @@ def _names_in(path, changed):
     return function_names(path.read_text(encoding="utf-8"))
 
 
+def takes(name, root=HERE):
+    """The exercises whose functions the one called `name` is given."""
+    path = Path(root) / "checks" / f"ch{registered(root)[name]}.py"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if getattr(node, "name", "") == name:
+            return [piece for call in node.decorator_list
+                    for option in getattr(call, "keywords", ())
+                    if option.arg == "takes"
+                    for piece in ast.literal_eval(option.value)]
+
+
 def function_names(source):
     """The names of the functions in a module that are not its own affair."""
     return [node.name for node in ast.parse(source).body
@@ -83,10 +95,11 @@ def load(name, root=HERE):
     solution, solution_source = _run(root, "solutions", chapter)
     wrong, wrong_source = _run(root, "wrong", chapter)
     begin = name + "__"
+    options = getattr(check[name], "options", Options())
+    wrong.update({piece: solution[piece] for piece in options.takes})
     return Exercise(
-        name, chapter, (check.get("__doc__") or chapter).strip(),
-        getattr(check[name], "options", Options()), check[name],
-        solution.get(name),
+        name, chapter, (check.get("__doc__") or chapter).strip(), options,
+        check[name], solution.get(name),
         {key.removeprefix(begin): value for key, value in wrong.items()
          if key.startswith(begin)}, wrong_source, solution_source)
 

@@ -12,7 +12,7 @@ import time
 
 from . import registry, workers
 from .lifting import Lifted
-from .reports import WRONG, Report
+from .reports import SOLVED, WRONG, Report
 
 LIMIT = 10.  # seconds an answer may take
 
@@ -33,17 +33,21 @@ def check_lifted(name, lifted, root=registry.HERE, limit=LIMIT):
     if not makers:
         _missing(report, lifted)
     elif not lifted.is_stub(makers[-1]):
-        report = judged(name, lifted.pieces(name), root, limit)
-        report.notes += _left_over(report, lifted)
+        takes = registry.takes(name, root)
+        mine = [piece for piece in takes if check_lifted(
+            piece, lifted, root, limit).verdict == SOLVED]
+        report = judged(name, lifted.pieces(name, takes), root, limit,
+                        {piece: lifted.pieces(piece) for piece in mine})
+        report.notes += _left_over(report, lifted) + _taken(takes, mine)
     report.notes += _others(name, lifted, makers)
     report.seconds = time.perf_counter() - begun
     return report
 
 
-def judged(name, pieces, root=registry.HERE, limit=LIMIT):
+def judged(name, pieces, root, limit, taken):
     """The Report of a worker on these pieces of source."""
     request = {"name": name, "root": str(root), "pieces": pieces,
-               "limit": limit}
+               "limit": limit, "taken": taken}
     fields = _server.ask(request) if workers.HAS_FORK else _run_apart(request)
     report = Report(name, chapter_of(name, root), WRONG)
     vars(report).update(fields)
@@ -84,6 +88,14 @@ def _left_over(report, lifted):
     return [_left_out(cell, error) for cell, error in lifted.broken
             if not cell.label.startswith("In [")  # the kernel said so
             and (report.verdict == WRONG or cell in named)]
+
+
+def _taken(takes, mine):
+    """Which of the functions a capstone builds on are the reader's own."""
+    rest = [piece for piece in takes if piece not in mine]
+    parts = [f"on {whose} {', '.join(names)}" for whose, names
+             in (("your", mine), ("the book's", rest)) if names]
+    return [f"Built {' and '.join(parts)}."] if parts else []
 
 
 def _others(name, lifted, makers):
