@@ -25,6 +25,31 @@ def test_first_and_second_derivatives(name):
         tg.check_grads(lambda *xs, k=case[1]: op(*xs, **k), *inputs_of(case))
 
 
+ZERO = {("leaky_relu_grad", 1)}     # rules that say: zero everywhere
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("twist", [
+    lambda part: part * 1.001, lambda part: -part, lambda part: part.detach()],
+    ids=["a little too large", "wrong sign", "cut off"])
+def test_the_test_above_notices_a_twisted_rule(name, twist, monkeypatch):
+    """One input after the other, so that each has a case that shows it."""
+    op, rules = OURS[name], OURS[name].rules
+    count = 1 if op.variadic else len(rules)
+    for k in set(range(count)) - {k for n, k in ZERO if n == name}:
+        def twisted(*args, k=k, **options):
+            if op.variadic:
+                first, *others = rules(*args, **options)
+                return [twist(first), *others]
+            part = rules[k](*args, **options)
+            return None if part is None else twist(part)
+
+        monkeypatch.setattr(op, "rules", twisted if op.variadic else (
+            *rules[:k], twisted, *rules[k + 1:]))
+        with pytest.raises(AssertionError, match="derivative in input"):
+            test_first_and_second_derivatives(name)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_float_type_is_kept_and_float32_is_near_float64(name):
     op = OURS[name]
