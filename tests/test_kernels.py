@@ -8,9 +8,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-pytest.importorskip("numba")
-from tinygen.engine.kernels import convolution, norms, plain, pooling, updates  # noqa: E402
-from tinygen.engine.kernels.sizes import output_size  # noqa: E402
+from tinygen.engine.kernels import (
+    convolution,
+    elementwise,
+    norms,
+    plain,
+    pooling,
+)
+from tinygen.engine.kernels.sizes import output_size
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -284,7 +289,7 @@ def test_normalize_grad_is_the_derivative():
 
 @DTYPES
 @pytest.mark.parametrize("slope", [0.2, 0])
-@pytest.mark.parametrize("path", [plain, norms])
+@pytest.mark.parametrize("path", [plain, elementwise])
 def test_leaky_relu(dtype, slope, path):
     x = numbers(np.random.default_rng(12), 5, 41, 29, 7, dtype=dtype)
     x[0, 0, :4, 0] = [0, np.inf, -np.inf, np.nan]
@@ -305,7 +310,7 @@ def test_leaky_relu(dtype, slope, path):
 
 @DTYPES
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize("path", [plain, updates])
+@pytest.mark.parametrize("path", [plain, elementwise])
 def test_adam_like_torch(dtype, decay, path, require):
     torch = require("torch")
     rng = np.random.default_rng(13)
@@ -330,7 +335,7 @@ def test_updates_equal_plain(dtype, turn):
     arrays = [np.abs(numbers(rng, 30, 700, dtype=dtype)) for _ in range(4)]
     first = [a.T if turn else a for a in (a.copy() for a in arrays)]
     second = [a.T if turn else a for a in (a.copy() for a in arrays)]
-    for path, (p, g, m, v) in ((plain, first), (updates, second)):
+    for path, (p, g, m, v) in ((plain, first), (elementwise, second)):
         path.adam_update(p, g, m, v, 0.1, 0.9, 0.99, 1e-8, 3, 0.01)
         path.sgd_update(p, g, m, 0.1, 0.9)
     for a, b in zip(first, second):
@@ -379,10 +384,10 @@ print(*(w.message for w in caught if "umba" in str(w.message)), sep="\\n")"""
 
 COMPILE_ONE = """
 import numpy as np
-from tinygen.engine.kernels import updates
+from tinygen.engine.kernels import elementwise
 p, g, m = np.ones((3, 10))
-updates.sgd_update(p, g, m, 0.1, 0.0)
-updates.sgd_update(p, g, m, 0.1, 0.0)
+elementwise.sgd_update(p, g, m, 0.1, 0.0)
+elementwise.sgd_update(p, g, m, 0.1, 0.0)
 assert abs(p[0] - 0.8) < 1e-12"""
 
 

@@ -25,7 +25,13 @@ if PATH == "numba":
 
 if PATH == "numba":
     from .convolution import conv2d, conv2d_filter_grad, conv_transpose2d
-    from .norms import leaky_relu, leaky_relu_grad, normalize, normalize_grad
+    from .elementwise import (
+        adam_update,
+        leaky_relu,
+        leaky_relu_grad,
+        sgd_update,
+    )
+    from .norms import normalize, normalize_grad
     from .pooling import (
         avg_pool2d,
         avg_pool2d_adjoint,
@@ -35,7 +41,6 @@ if PATH == "numba":
         upsample2d,
         upsample2d_adjoint,
     )
-    from .updates import adam_update, sgd_update
 else:
     from .plain import (
         adam_update,
@@ -55,12 +60,6 @@ else:
         upsample2d,
         upsample2d_adjoint,
     )
-
-__all__ = [
-    "PATH", "adam_update", "avg_pool2d", "avg_pool2d_adjoint", "conv2d",
-    "conv2d_filter_grad", "conv_transpose2d", "gather_hw", "leaky_relu",
-    "leaky_relu_grad", "max_pool2d_argmax", "normalize", "normalize_grad",
-    "scatter_hw", "sgd_update", "upsample2d", "upsample2d_adjoint", "warmup"]
 
 
 def warmup(dtype=np.float32):

@@ -7,7 +7,7 @@ small buffer that stays in the cache, multiplied, and forgotten.
 """
 import numpy as np
 
-from .sizes import check_equal, check_pair, output_size
+from .sizes import check_conv2d, check_filter_grad, check_transpose
 from .threads import kernel, run
 
 ROWS = 48      # output pixels a tile; a multiple of 4
@@ -38,13 +38,14 @@ def multiply(a, b, y):
             for r in range(0, a.shape[0], 4):
                 a0, a1 = a[r, k0:k1], a[r + 1, k0:k1]
                 a2, a3 = a[r + 2, k0:k1], a[r + 3, k0:k1]
+                p0, p1, p2, p3 = y[r], y[r + 1], y[r + 2], y[r + 3]
                 for o in range(o0, min(o0 + OUTPUTS, b.shape[0]), 3):
                     b0, b1 = b[o, k0:k1], b[o + 1, k0:k1]
                     b2 = b[o + 2, k0:k1]
-                    y00, y01, y02 = y[r, o], y[r, o + 1], y[r, o + 2]
-                    y10, y11, y12 = y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2]
-                    y20, y21, y22 = y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2]
-                    y30, y31, y32 = y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2]
+                    y00, y01, y02 = p0[o], p0[o + 1], p0[o + 2]
+                    y10, y11, y12 = p1[o], p1[o + 1], p1[o + 2]
+                    y20, y21, y22 = p2[o], p2[o + 1], p2[o + 2]
+                    y30, y31, y32 = p3[o], p3[o + 1], p3[o + 2]
                     for k in range(k1 - k0):
                         y00 += a0[k] * b0[k]
                         y01 += a0[k] * b1[k]
@@ -58,10 +59,10 @@ def multiply(a, b, y):
                         y30 += a3[k] * b0[k]
                         y31 += a3[k] * b1[k]
                         y32 += a3[k] * b2[k]
-                    y[r, o], y[r, o + 1], y[r, o + 2] = y00, y01, y02
-                    y[r + 1, o], y[r + 1, o + 1], y[r + 1, o + 2] = y10, y11, y12
-                    y[r + 2, o], y[r + 2, o + 1], y[r + 2, o + 2] = y20, y21, y22
-                    y[r + 3, o], y[r + 3, o + 1], y[r + 3, o + 2] = y30, y31, y32
+                    p0[o], p0[o + 1], p0[o + 2] = y00, y01, y02
+                    p1[o], p1[o + 1], p1[o + 2] = y10, y11, y12
+                    p2[o], p2[o + 1], p2[o + 2] = y20, y21, y22
+                    p3[o], p3[o + 1], p3[o + 2] = y30, y31, y32
 
 
 @kernel
@@ -176,11 +177,8 @@ def conv2d(x, w, stride, pad):
 
     x is [n, h, w, c], w is [kh, kw, c, o]; x counts as zero outside.
     """
-    check_pair(("x", "w"), x, w)
-    check_equal("the filter's number of input channels", w.shape[2],
-                x.shape[3])
+    ho, wo = check_conv2d(x, w, stride, pad)
     kh, kw, c, o = w.shape
-    ho, wo = output_size(x.shape[1:3], (kh, kw), stride, pad)
     wt = transposed(w.reshape(kh * kw * c, o), ceil_to(kh * kw * c, LANES))
     y = np.empty((x.shape[0], ho, wo, o), x.dtype)
     run(correlate, np.ascontiguousarray(x), wt[0], y, ho, wo, kh, kw, stride,
@@ -196,14 +194,9 @@ def conv_transpose2d(g, w, hw, stride, pad):
     the filter's taps w[a::stride, b::stride] alone, and meet them at stride
     1: so it is stride * stride small convolutions, interleaved.
     """
-    check_pair(("g", "w"), g, w)
-    check_equal("the filter's number of output channels", w.shape[3],
-                g.shape[3])
-    n, ho, wo, _ = g.shape
-    check_equal("the size of g", (ho, wo),
-                output_size(hw, w.shape[:2], stride, pad))
+    check_transpose(g, w, hw, stride, pad)
     g = np.ascontiguousarray(g)
-    x = np.empty((n, *hw, w.shape[2]), g.dtype)
+    x = np.empty((len(g), *hw, w.shape[2]), g.dtype)
     for i0 in range(min(stride, hw[0])):
         for j0 in range(min(stride, hw[1])):
             phase(g, w, x, i0, j0, stride, pad)
@@ -233,11 +226,8 @@ def conv2d_filter_grad(x, g, hw, stride, pad):
     dw[u,v,c,o] = sum_nij x[n, i*stride+u-pad, j*stride+v-pad, c] g[n,i,j,o];
     hw is the filter's (kh, kw).
     """
-    check_pair(("x", "g"), x, g)
-    n, ho, wo, o = g.shape
-    check_equal("the shape of g without channels", (n, ho, wo),
-                (x.shape[0], *output_size(x.shape[1:3], hw, stride, pad)))
-    if stride == 1 and o < x.shape[3]:
+    check_filter_grad(x, g, hw, stride, pad)
+    if stride == 1 and g.shape[3] < x.shape[3]:
         # <x seen through w, g> = <g seen through w turned round, x>: what is
         # gathered is the image with fewer channels
         dw = summed(g, x, hw, 1, hw[0] - 1 - pad, hw[1] - 1 - pad)

@@ -6,7 +6,13 @@ except the two updates, which write in place.
 """
 import numpy as np
 
-from .sizes import check_equal, check_pair, output_size
+from .sizes import (
+    check_conv2d,
+    check_equal,
+    check_filter_grad,
+    check_transpose,
+    output_size,
+)
 
 # --- convolution -----------------------------------------------------------
 
@@ -32,11 +38,8 @@ def conv2d(x, w, stride, pad):
 
     x is [n, h, w, c], w is [kh, kw, c, o]; x counts as zero outside.
     """
-    check_pair(("x", "w"), x, w)
-    check_equal("the filter's number of input channels", w.shape[2],
-                x.shape[3])
+    ho, wo = check_conv2d(x, w, stride, pad)
     kh, kw, _, o = w.shape
-    ho, wo = output_size(x.shape[1:3], (kh, kw), stride, pad)
     xp = padded(x, pad)
     y = np.zeros((x.shape[0], ho, wo, o), x.dtype)
     for u in range(kh):
@@ -52,13 +55,9 @@ def conv_transpose2d(g, w, hw, stride, pad):
     g is [n, ho, wo, o], the result [n, *hw, c]; hw is needed because, with
     stride > 1, images of several sizes have the same output size.
     """
-    check_pair(("g", "w"), g, w)
-    check_equal("the filter's number of output channels", w.shape[3],
-                g.shape[3])
+    check_transpose(g, w, hw, stride, pad)
     kh, kw, c, _ = w.shape
     n, ho, wo, _ = g.shape
-    check_equal("the size of g", (ho, wo),
-                output_size(hw, (kh, kw), stride, pad))
     xp = np.zeros((n, hw[0] + 2 * pad, hw[1] + 2 * pad, c), g.dtype)
     for u in range(kh):
         for v in range(kw):
@@ -73,10 +72,8 @@ def conv2d_filter_grad(x, g, hw, stride, pad):
     dw[u,v,c,o] = sum_nij x[n, i*stride+u-pad, j*stride+v-pad, c] g[n,i,j,o];
     hw is the filter's (kh, kw).
     """
-    check_pair(("x", "g"), x, g)
-    ho, wo = output_size(x.shape[1:3], hw, stride, pad)
-    check_equal("the shape of g without channels", g.shape[:3],
-                (x.shape[0], ho, wo))
+    check_filter_grad(x, g, hw, stride, pad)
+    ho, wo = g.shape[1:3]
     xp = padded(x, pad)
     dw = np.empty((*hw, x.shape[3], g.shape[3]), x.dtype)
     for u in range(hw[0]):

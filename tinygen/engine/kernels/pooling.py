@@ -1,76 +1,18 @@
 """Upsampling and pooling: each output number reads a small block of pixels.
 
-The tiles are rows of the image where a row is written by one thread alone,
-and whole images where windows may overlap.
+A tile is a row of the output where one thread alone writes it, and a whole
+image where windows may overlap.
 """
+
 import numpy as np
 
 from .sizes import check_equal, output_size
-from .threads import kernel, run
-
-SMALL = 1 << 14  # numbers; below this, one thread is faster than two
-
-
-def share(function, *arrays, tiles):
-    """Run on all threads if the first array is large."""
-    arrays = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a
-              for a in arrays]
-    run(function, *arrays, tiles=tiles if arrays[0].size >= SMALL else 1)
-
-
-# --- upsampling ------------------------------------------------------------
-
-@kernel
-def upsample_rows(x, y, part, parts):
-    """y[n,i,j,c] = x[n, i//2, j//2, c]."""
-    n, h, w, c = x.shape
-    for tile in range(part, n * h, parts):
-        image, i = tile // h, tile % h
-        for u in range(2):
-            for j in range(w):
-                pixel = x[image, i, j]
-                left = y[image, 2 * i + u, 2 * j]
-                right = y[image, 2 * i + u, 2 * j + 1]
-                for k in range(c):
-                    left[k] = pixel[k]
-                    right[k] = pixel[k]
+from .threads import kernel, run, tiles_for
 
 
 @kernel
-def sum_blocks(g, x, part, parts):
-    """x[n,i,j,c] = the sum of g over the 2x2 block from (2i, 2j)."""
-    n, h, w, c = x.shape
-    for tile in range(part, n * h, parts):
-        image, i = tile // h, tile % h
-        for j in range(w):
-            a, b = g[image, 2 * i, 2 * j], g[image, 2 * i, 2 * j + 1]
-            d, e = g[image, 2 * i + 1, 2 * j], g[image, 2 * i + 1, 2 * j + 1]
-            out = x[image, i, j]
-            for k in range(c):
-                out[k] = a[k] + b[k] + d[k] + e[k]
-
-
-def upsample2d(x):
-    """y[n,i,j,c] = x[n, i//2, j//2, c]: nearest neighbour, twice the size."""
-    n, h, w, c = x.shape
-    y = np.empty((n, 2 * h, 2 * w, c), x.dtype)
-    share(upsample_rows, x, y, tiles=n * h)
-    return y
-
-
-def upsample2d_adjoint(g):
-    """x[n,i,j,c] = the sum of g over the 2x2 block that upsample2d wrote."""
-    n, h, w, c = g.shape
-    x = np.empty((n, h // 2, w // 2, c), g.dtype)
-    share(sum_blocks, g, x, tiles=n * (h // 2))
-    return x
-
-
-# --- pooling ---------------------------------------------------------------
-
-@kernel
-def mean_windows(x, y, size, stride, part, parts):
-    """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c]."""
+def sum_windows(x, y, size, stride, scale, part, parts):
+    """y[n,i,j,c] = scale sum_uv x[n, i*stride+u, j*stride+v, c]."""
     n, ho, wo, c = y.shape
     for tile in range(part, n * ho, parts):
         image, i = tile // ho, tile % ho
@@ -81,14 +23,12 @@ def mean_windows(x, y, size, stride, part, parts):
                 for v in range(size):
                     pixel = x[image, i * stride + u, j * stride + v]
                     for k in range(c):
-                        out[k] += pixel[k]
-            for k in range(c):
-                out[k] /= size * size
+                        out[k] += scale * pixel[k]
 
 
 @kernel
-def spread_windows(g, x, size, stride, part, parts):
-    """x[n, i*stride+u, j*stride+v, c] += g[n,i,j,c] / size**2."""
+def spread_windows(g, x, size, stride, scale, part, parts):
+    """x[n, i*stride+u, j*stride+v, c] += scale g[n,i,j,c]."""
     n, ho, wo, c = g.shape
     for image in range(part, n, parts):
         x[image] = 0
@@ -99,7 +39,7 @@ def spread_windows(g, x, size, stride, part, parts):
                     for v in range(size):
                         out = x[image, i * stride + u, j * stride + v]
                         for k in range(c):
-                            out[k] += pixel[k] / (size * size)
+                            out[k] += scale * pixel[k]
 
 
 @kernel
@@ -107,64 +47,82 @@ def find_maxima(x, index, size, stride, part, parts):
     """index[n,i,j,c] = h*W + w of the first maximum; NaN is the largest."""
     n, ho, wo, c = index.shape
     w = x.shape[2]
+    best = np.empty(c, x.dtype)
     for tile in range(part, n * ho, parts):
         image, i = tile // ho, tile % ho
         for j in range(wo):
-            for k in range(c):
-                at = i * stride * w + j * stride
-                best = x[image, i * stride, j * stride, k]
-                for u in range(size):
-                    for v in range(size):
-                        here = x[image, i * stride + u, j * stride + v, k]
-                        if here > best or (here != here and best == best):
-                            best = here
-                            at = (i * stride + u) * w + j * stride + v
-                index[image, i, j, k] = at
+            at = index[image, i, j]
+            at[:] = i * stride * w + j * stride
+            best[:] = x[image, i * stride, j * stride]
+            for u in range(size):
+                for v in range(size):
+                    pixel = x[image, i * stride + u, j * stride + v]
+                    here = (i * stride + u) * w + j * stride + v
+                    for k in range(c):
+                        # not (a <= b) is a > b, or a or b NaN
+                        better = not pixel[k] <= best[k]
+                        better &= best[k] == best[k]
+                        best[k] = pixel[k] if better else best[k]
+                        at[k] = here if better else at[k]
 
 
 @kernel
 def read_at(x, index, y, part, parts):
-    """y[n,i,j,c] = x[n, h, w, c], index[n,i,j,c] = h*W + w."""
-    n, ho, wo, c = index.shape
-    w = x.shape[2]
-    for tile in range(part, n * ho, parts):
-        image, i = tile // ho, tile % ho
-        for j in range(wo):
+    """y[n,q,c] = x[n, index[n,q,c], c]."""
+    n, pixels, c = index.shape
+    for image in range(part, n, parts):
+        for q in range(pixels):
             for k in range(c):
-                at = index[image, i, j, k]
-                y[image, i, j, k] = x[image, at // w, at % w, k]
+                y[image, q, k] = x[image, index[image, q, k], k]
 
 
 @kernel
 def add_at(g, index, x, part, parts):
-    """x[n, h, w, c] += g[n,i,j,c], index[n,i,j,c] = h*W + w."""
-    n, ho, wo, c = index.shape
-    w = x.shape[2]
+    """x[n, index[n,q,c], c] += g[n,q,c]."""
+    n, pixels, c = index.shape
     for image in range(part, n, parts):
         x[image] = 0
-        for i in range(ho):
-            for j in range(wo):
-                for k in range(c):
-                    at = index[image, i, j, k]
-                    x[image, at // w, at % w, k] += g[image, i, j, k]
+        for q in range(pixels):
+            for k in range(c):
+                x[image, index[image, q, k], k] += g[image, q, k]
+
+
+# --- the functions of this package -----------------------------------------
+
+def upsample2d(x):
+    """y[n,i,j,c] = x[n, i//2, j//2, c]: nearest neighbour, twice the size."""
+    return spread(x, (2 * x.shape[1], 2 * x.shape[2]), 2, 2, 1)
+
+
+def upsample2d_adjoint(g):
+    """x[n,i,j,c] = the sum of g over the 2x2 block that upsample2d wrote."""
+    return summed(g, 2, 2, 1)
 
 
 def avg_pool2d(x, size, stride):
     """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c], u, v < size."""
-    n, h, w, c = x.shape
-    ho, wo = output_size((h, w), (size, size), stride)
-    y = np.empty((n, ho, wo, c), x.dtype)
-    share(mean_windows, x, y, size, stride, tiles=n * ho)
-    return y
+    return summed(x, size, stride, 1 / size**2)
 
 
 def avg_pool2d_adjoint(g, hw, size, stride):
     """x[n, i*stride+u, j*stride+v, c] += g[n,i,j,c] / size**2; [n, *hw, c]."""
-    n, ho, wo, c = g.shape
-    check_equal("the size of g", (ho, wo),
+    check_equal("the size of g", g.shape[1:3],
                 output_size(hw, (size, size), stride))
-    x = np.empty((n, *hw, c), g.dtype)
-    share(spread_windows, g, x, size, stride, tiles=n)
+    return spread(g, hw, size, stride, 1 / size**2)
+
+
+def summed(x, size, stride, scale):
+    ho, wo = output_size(x.shape[1:3], (size, size), stride)
+    y = np.empty((len(x), ho, wo, x.shape[3]), x.dtype)
+    run(sum_windows, np.ascontiguousarray(x), y, size, stride,
+        x.dtype.type(scale), tiles=tiles_for(x.size, len(x) * ho))
+    return y
+
+
+def spread(g, hw, size, stride, scale):
+    x = np.empty((len(g), *hw, g.shape[3]), g.dtype)
+    run(spread_windows, np.ascontiguousarray(g), x, size, stride,
+        g.dtype.type(scale), tiles=tiles_for(x.size, len(x)))
     return x
 
 
@@ -173,22 +131,29 @@ def max_pool2d_argmax(x, size, stride):
 
     Of equal values the first in row-major order wins; NaN counts as largest.
     """
-    n, h, w, c = x.shape
-    ho, wo = output_size((h, w), (size, size), stride)
-    index = np.empty((n, ho, wo, c), np.int64)
-    share(find_maxima, x, index, size, stride, tiles=n * ho)
+    ho, wo = output_size(x.shape[1:3], (size, size), stride)
+    index = np.empty((len(x), ho, wo, x.shape[3]), np.int64)
+    run(find_maxima, np.ascontiguousarray(x), index, size, stride,
+        tiles=tiles_for(x.size, len(x) * ho))
     return index
+
+
+def as_rows(a):
+    """[n, h, w, c] as [n, h*w, c]."""
+    return np.ascontiguousarray(a).reshape(len(a), -1, a.shape[3])
 
 
 def gather_hw(x, index):
     """y[n,i,j,c] = x[n, h, w, c], with index[n,i,j,c] = h*W + w."""
     y = np.empty(index.shape, x.dtype)
-    share(read_at, x, index, y, tiles=index.shape[0] * index.shape[1])
+    run(read_at, as_rows(x), as_rows(index), as_rows(y),
+        tiles=tiles_for(y.size, len(x)))
     return y
 
 
 def scatter_hw(g, index, hw):
     """The adjoint of gather_hw: x[n, h, w, c] += g[n,i,j,c]; [n, *hw, c]."""
-    x = np.empty((g.shape[0], *hw, g.shape[3]), g.dtype)
-    share(add_at, g, index, x, tiles=len(g))
+    x = np.empty((len(g), *hw, g.shape[3]), g.dtype)
+    run(add_at, as_rows(g), as_rows(index), as_rows(x),
+        tiles=tiles_for(x.size, len(x)))
     return x

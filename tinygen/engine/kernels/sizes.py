@@ -13,20 +13,46 @@ def output_size(hw, window, stride, pad=0):
     return size
 
 
-def check_pair(names, a, b):
-    """Raise unless a and b are float arrays of 4 axes and of one dtype."""
-    for name, array in zip(names, (a, b)):
+def check_equal(what, got, expected):
+    """Raise unless two numbers or shapes are the same."""
+    if got != expected:
+        raise ValueError(f"{what} is {got}, expected {expected}")
+
+
+def check_arrays(**arrays):
+    """Raise unless all are float arrays of 4 axes and of one dtype."""
+    for name, array in arrays.items():
         if array.ndim != 4:
             raise ValueError(f"{name} must have 4 axes, "
                              f"got shape {array.shape}")
         if array.dtype.str[1:] not in ("f4", "f8"):
             raise TypeError(f"{name} must be float32 or float64, "
                             f"got {array.dtype}")
-    if a.dtype != b.dtype:
-        raise TypeError(f"{names[0]} is {a.dtype}, {names[1]} is {b.dtype}")
+    if len({array.dtype for array in arrays.values()}) > 1:
+        raise TypeError("the dtypes differ: " + ", ".join(
+            f"{name} is {array.dtype}" for name, array in arrays.items()))
 
 
-def check_equal(what, got, expected):
-    """Raise unless two numbers or shapes are the same."""
-    if got != expected:
-        raise ValueError(f"{what} is {got}, expected {expected}")
+def check_conv2d(x, w, stride, pad):
+    """(ho, wo) for conv2d(x, w), or an error that says what is wrong."""
+    check_arrays(x=x, w=w)
+    check_equal("the filter's number of input channels", w.shape[2],
+                x.shape[3])
+    return output_size(x.shape[1:3], w.shape[:2], stride, pad)
+
+
+def check_transpose(g, w, hw, stride, pad):
+    """Raise unless g [n, ho, wo, o] is of the size conv2d(x [n, *hw, c]) is.
+    """
+    check_arrays(g=g, w=w)
+    check_equal("the filter's number of output channels", w.shape[3],
+                g.shape[3])
+    check_equal("the size of g", g.shape[1:3],
+                output_size(hw, w.shape[:2], stride, pad))
+
+
+def check_filter_grad(x, g, hw, stride, pad):
+    """Raise unless g is of the size that a filter of hw makes of x."""
+    check_arrays(x=x, g=g)
+    check_equal("the shape of g without channels", g.shape[:3],
+                (len(x), *output_size(x.shape[1:3], hw, stride, pad)))

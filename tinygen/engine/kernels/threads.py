@@ -11,10 +11,10 @@ depends on the machine, one kills a child forked after its first use, another
 the process when two threads enter it, and functions compiled for them take
 several times as long to compile. This pool starts a kernel in 10 microseconds.
 """
+
 import os
 import sys
-import threading
-from queue import SimpleQueue
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 from numba.core import event
@@ -23,9 +23,15 @@ from numba.core import event
 # sign of zero. All of "fastmath" would delete the tests for NaN.
 FASTMATH = {"contract", "reassoc", "nsz"}
 
+SMALL = 1 << 14  # numbers; below this, one thread is faster than two
+
 
 def kernel(function):
-    """Compile at the first call, and keep the result for other processes."""
+    """Compile at the first call, and keep the result for other processes.
+
+    Numba recompiles when this function's file changes, not when that of a
+    kernel it calls does: what a kernel calls belongs into its own file.
+    """
     options = dict(nogil=True, fastmath=FASTMATH, error_model="numpy")
     try:
         return numba.njit(cache=True, **options)(function)
@@ -54,79 +60,23 @@ event.register("numba:compile", Announcement())
 def count_threads():
     """TINYGEN_THREADS, or as many as this process may use processors."""
     wish = os.environ.get("TINYGEN_THREADS")
-    if wish is not None:
-        if not (wish.isdecimal() and int(wish) > 0):
-            raise ValueError(f"TINYGEN_THREADS is {wish!r}; it must be a "
-                             f"positive number")
-        return int(wish)
-    if hasattr(os, "sched_getaffinity"):
+    if wish is not None and not (wish.isdecimal() and int(wish) > 0):
+        raise ValueError(f"TINYGEN_THREADS is {wish!r}; it must be a "
+                         f"positive number")
+    if wish is None and hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return int(wish or os.cpu_count() or 1)
 
 
 THREADS = count_threads()
 
 
-class Work:
-    """One call of a kernel, cut into parts that any thread may take."""
-
-    def __init__(self, function, arguments, parts):
-        self.function, self.arguments, self.parts = function, arguments, parts
-        self.waiting = list(range(parts))  # its pop() is atomic
-        self.done = SimpleQueue()
-
-    def help(self):
-        """Do parts until none is waiting."""
-        while self.waiting:
-            try:
-                part = self.waiting.pop()
-            except IndexError:  # another thread took the last one
-                return
-            try:
-                self.function(*self.arguments, part, self.parts)
-                self.done.put(None)
-            except BaseException as error:
-                self.done.put(error)
-
-
-class Pool:
-    """Threads that start with the first work and wait for more."""
-
-    def __init__(self):
-        self.queue = SimpleQueue()
-        self.lock = threading.Lock()
-        self.started = False
-
-    def start(self):
-        with self.lock:
-            if not self.started:
-                for _ in range(THREADS - 1):
-                    threading.Thread(target=self.serve, daemon=True).start()
-                self.started = True
-
-    def serve(self):
-        while True:
-            self.queue.get().help()
-
-    def run(self, function, arguments, parts):
-        if not self.started:
-            self.start()
-        work = Work(function, arguments, parts)
-        for _ in range(min(THREADS, parts) - 1):
-            self.queue.put(work)
-        work.help()
-        errors = [work.done.get() for _ in range(parts)]
-        for error in errors:
-            if error is not None:
-                raise error
-
-
 def renew_pool():
     global pool
-    pool = Pool()
+    pool = ThreadPoolExecutor(max(1, THREADS - 1), "tinygen")
 
 
-renew_pool()
+renew_pool()  # threads start when there is work
 if hasattr(os, "register_at_fork"):  # a child has none of our threads
     os.register_at_fork(after_in_child=renew_pool)
 
@@ -134,9 +84,30 @@ if hasattr(os, "register_at_fork"):  # a child has none of our threads
 def run(function, *arguments, tiles):
     """Call function(*arguments, part, parts) so that all tiles get done.
 
-    Up to 4 parts a thread: whoever is held up does fewer of them.
+    There are up to 4 parts a thread, this one included, and each thread
+    takes one after the other: whoever is held up does fewer of them.
     """
-    if THREADS == 1 or tiles < 2:
-        function(*arguments, 0, 1)
-    else:
-        pool.run(function, arguments, min(tiles, 4 * THREADS))
+    parts = min(tiles, 4 * THREADS) if THREADS > 1 else 1
+    waiting = list(range(parts))
+
+    def work():
+        while waiting:
+            try:
+                part = waiting.pop()  # atomic
+            except IndexError:  # another thread took the last one
+                return
+            function(*arguments, part, parts)
+
+    helpers = [pool.submit(work) for _ in range(min(THREADS, parts) - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():  # it has started
+                helper.result()
+
+
+def tiles_for(size, most=None):
+    """Into how many tiles to cut a pass over `size` numbers; at most..."""
+    tiles = max(1, size // SMALL)
+    return tiles if most is None else min(tiles, most)
