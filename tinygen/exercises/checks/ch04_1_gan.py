@@ -193,7 +193,7 @@ def d_accuracy(answer):
     answer.on(np.array([2., -1.]), np.array([-3., 0.3, -0.1])).gives(
         0.6, "the 2 is right, and so are the -3 and the -0.1: 3 of 5")
     rng = _rng()
-    answer.on(rng.normal(size=8), rng.normal(size=4)).gives()
+    answer.on(rng.normal(1, 1, size=8), rng.normal(size=4)).gives()
     answer.on(np.array([0.]), np.array([0.])).gives(
         0.5, "a logit of 0 is no 'real': wrong for x, right for a fake")
 
@@ -236,6 +236,8 @@ def slerp(answer):
     answer.on(east, north, 0.5).gives(
         np.sqrt([0.5, 0.5]), "half-way between east and north on"
         " the unit circle: 45 degrees")
+    answer.on(east, np.array([-0.5, np.sqrt(0.75)]), 0.5).gives(
+        np.array([0.5, np.sqrt(0.75)]), "half of 120 degrees is 60")
     answer.on(east, 3 * north, 1 / 3).gives(
         np.array([np.sqrt(0.75), 1.5]), "a third of 90 degrees: sin 60 of the"
         " first and sin 30 of the second")
@@ -260,7 +262,8 @@ def modes_found(answer):
 # -------------------------------------------------------------------- capstone
 
 
-@exercise(ROUND, may_use=("tg",))
+@exercise(ROUND, may_use=("tg",), takes=(
+    "to_signed", "d_step", "generator_gradients", "g_loss"))
 def gan_round(answer):
     g, d = np.array([1., 0.]), np.array([0., 0.])
     answer.on(g, d, np.array([255], np.uint8), np.array([-1.]),
