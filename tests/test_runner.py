@@ -23,7 +23,7 @@ def spread(x):
 NOT_ROOTED = RIGHT.replace("np.sqrt", "")
 
 
-def check(*sources, name="spread", root=SAMPLE, limit=1.):
+def check(*sources, name="spread", root=SAMPLE, limit=10.):
     return runner.check_cells(
         name, [Cell(f"code cell {i}", source)
                for i, source in enumerate(sources, 1)], root, limit)
@@ -77,7 +77,7 @@ def write(tmp_path):
     ("import os; os.close(1); os.close(2); return x", "shape"),
 ])
 def test_harm_is_reported(body, words):
-    limit = 3. if "50000000" in body else 1.
+    limit = 1. if "while True" in body else 10.
     report = wrong(f"def spread(x):\n  {body}", limit=limit)
     assert any(word in flat(report) for word in words.split("|")), report
     assert len(report) < 3000
@@ -107,7 +107,7 @@ def spread(x):
 
 def test_a_loop_is_located():
     report = wrong("def spread(x):\n    k = 0\n    while k < 1:\n"
-                   "        k = k * 2\n    return x")
+                   "        k = k * 2\n    return x", limit=1.)
     assert "of code cell 1" in report and "k" in report
     assert "spread(x) with" in report  # what it was called with
 
@@ -284,8 +284,8 @@ def test_a_report_says_it_all():
 
 def test_without_fork_the_verdicts_are_the_same(monkeypatch):
     monkeypatch.setattr(workers, "HAS_FORK", False)
-    assert check(RIGHT, limit=10.).verdict == reports.SOLVED
-    assert check(NOT_ROOTED, limit=10.).mistake == "not_rooted"
+    assert check(RIGHT).verdict == reports.SOLVED
+    assert check(NOT_ROOTED).mistake == "not_rooted"
     assert "ended the interpreter" in wrong(
         "import os\ndef spread(x):\n    os._exit(0)")
 
