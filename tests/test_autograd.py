@@ -520,3 +520,43 @@ def test_the_op_behind_a_nan_is_named():
     spoilt = tg.Tensor([np.nan], name="g.0.w")
     with pytest.raises(FloatingPointError, match="g.0.w gave the first"):
         tg.grad((spoilt * 2).sum(), [spoilt])
+
+
+# ----------------------------------------------------------------- fuzzing
+
+STEPS = [
+    lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - 0.5 * b,
+    lambda a, b: a / (2 + tg.tanh(b)), lambda a, b: a @ b.T @ a,
+    lambda a, b: tg.softmax(a) * b, lambda a, b: tg.sin(a) + a,
+    lambda a, b: tg.softplus(a) - b.mean(axis=0),
+    lambda a, b: tg.normalize(a, axes=(1,), eps=0.5) + b,
+    lambda a, b: tg.sigmoid(a).sum(axis=1, keepdims=True) * b,
+    lambda a, b: tg.concatenate(a[:1], b[1:]),
+    lambda a, b: a[:, ::-1] + b[0], lambda a, b: a + a,
+    lambda a, b: tg.logsumexp(a, keepdims=True) + b,
+    lambda a, b: a.reshape(3, 2).T * b]
+
+
+def random_program(seed):
+    """Eight steps, each on two results so far, so that paths join again."""
+    rng = np.random.default_rng(seed)
+    choices = [(rng.choice(len(STEPS)), *rng.integers(-3, 0, 2))
+               for _ in range(8)]
+
+    def f(x, w):
+        made = [tg.tanh(x), x * w, w + 0 * x]
+        for step, i, j in choices:
+            made.append(tg.tanh(STEPS[step](made[i], made[j])))
+        return made[-1] + made[-2]
+    return f, rng.standard_normal((2, 3)), rng.standard_normal(3)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_programs(seed):
+    tg.check_grads(*random_program(seed))
+
+
+@pytest.mark.long
+def test_many_random_programs():
+    for seed in range(10, 400):
+        tg.check_grads(*random_program(seed))
