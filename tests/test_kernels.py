@@ -188,6 +188,19 @@ def test_bad_arguments_are_named(path):
 
 # --- upsampling and pooling ------------------------------------------------
 
+@pytest.mark.parametrize("path", [plain, pooling])
+def test_bad_pools_are_named(path):
+    x = np.ones((1, 4, 4, 2))
+    with pytest.raises(ValueError, match="x must have 4 axes"):
+        path.max_pool2d_argmax(x[0], 2, 2)
+    with pytest.raises(ValueError, match="x must have 4 axes"):
+        path.avg_pool2d(x[0], 2, 2)
+    with pytest.raises(ValueError, match="5x5 window does not fit"):
+        path.avg_pool2d(x, 5, 2)
+    with pytest.raises(ValueError, match="size of g is"):
+        path.avg_pool2d_adjoint(x, (4, 4), 2, 2)
+
+
 @DTYPES
 def test_upsampling(dtype):
     rng = np.random.default_rng(7)

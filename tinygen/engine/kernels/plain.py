@@ -8,10 +8,10 @@ import numpy as np
 
 from .sizes import (
     check_conv2d,
-    check_equal,
     check_filter_grad,
+    check_pool,
+    check_spread,
     check_transpose,
-    output_size,
 )
 
 # --- convolution -----------------------------------------------------------
@@ -98,8 +98,8 @@ def upsample2d_adjoint(g):
 
 def avg_pool2d(x, size, stride):
     """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c], u, v < size."""
-    n, h, w, c = x.shape
-    ho, wo = output_size((h, w), (size, size), stride)
+    ho, wo = check_pool(x, size, stride)
+    n, c = x.shape[0], x.shape[3]
     y = np.zeros((n, ho, wo, c), x.dtype)
     for u in range(size):
         for v in range(size):
@@ -109,9 +109,8 @@ def avg_pool2d(x, size, stride):
 
 def avg_pool2d_adjoint(g, hw, size, stride):
     """x[n, i*stride+u, j*stride+v, c] += g[n,i,j,c] / size**2; [n, *hw, c]."""
+    check_spread(g, hw, size, stride)
     n, ho, wo, c = g.shape
-    check_equal("the size of g", (ho, wo),
-                output_size(hw, (size, size), stride))
     x = np.zeros((n, *hw, c), g.dtype)
     for u in range(size):
         for v in range(size):
@@ -125,14 +124,13 @@ def max_pool2d_argmax(x, size, stride):
 
     Of equal values the first in row-major order wins; NaN counts as largest.
     """
-    n, h, w, c = x.shape
-    ho, wo = output_size((h, w), (size, size), stride)
+    ho, wo = check_pool(x, size, stride)
     windows = np.stack([seen_by(x, u, v, stride, ho, wo)
                         for u in range(size) for v in range(size)])
     u, v = np.divmod(windows.argmax(axis=0), size)
     i = np.arange(ho)[:, None, None] * stride
     j = np.arange(wo)[:, None] * stride
-    return (i + u) * w + j + v
+    return (i + u) * x.shape[2] + j + v
 
 
 def gather_hw(x, index):

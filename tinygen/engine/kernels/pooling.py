@@ -6,7 +6,7 @@ image where windows may overlap.
 
 import numpy as np
 
-from .sizes import check_equal, output_size
+from .sizes import check_arrays, check_pool, check_spread
 from .threads import kernel, run, tiles_for
 
 
@@ -91,6 +91,7 @@ def add_at(g, index, x, part, parts):
 
 def upsample2d(x):
     """y[n,i,j,c] = x[n, i//2, j//2, c]: nearest neighbour, twice the size."""
+    check_arrays(x=x)
     return spread(x, (2 * x.shape[1], 2 * x.shape[2]), 2, 2, 1)
 
 
@@ -106,13 +107,12 @@ def avg_pool2d(x, size, stride):
 
 def avg_pool2d_adjoint(g, hw, size, stride):
     """x[n, i*stride+u, j*stride+v, c] += g[n,i,j,c] / size**2; [n, *hw, c]."""
-    check_equal("the size of g", g.shape[1:3],
-                output_size(hw, (size, size), stride))
+    check_spread(g, hw, size, stride)
     return spread(g, hw, size, stride, 1 / size**2)
 
 
 def summed(x, size, stride, scale):
-    ho, wo = output_size(x.shape[1:3], (size, size), stride)
+    ho, wo = check_pool(x, size, stride)
     y = np.empty((len(x), ho, wo, x.shape[3]), x.dtype)
     run(sum_windows, np.ascontiguousarray(x), y, size, stride,
         x.dtype.type(scale), tiles=tiles_for(x.size, len(x) * ho))
@@ -131,7 +131,7 @@ def max_pool2d_argmax(x, size, stride):
 
     Of equal values the first in row-major order wins; NaN counts as largest.
     """
-    ho, wo = output_size(x.shape[1:3], (size, size), stride)
+    ho, wo = check_pool(x, size, stride)
     index = np.empty((len(x), ho, wo, x.shape[3]), np.int64)
     run(find_maxima, np.ascontiguousarray(x), index, size, stride,
         tiles=tiles_for(x.size, len(x) * ho))

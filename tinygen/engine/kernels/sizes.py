@@ -56,3 +56,16 @@ def check_filter_grad(x, g, hw, stride, pad):
     check_arrays(x=x, g=g)
     check_equal("the shape of g without channels", g.shape[:3],
                 (len(x), *output_size(x.shape[1:3], hw, stride, pad)))
+
+
+def check_pool(x, size, stride):
+    """(ho, wo) for a pool over x, or an error that says what is wrong."""
+    check_arrays(x=x)
+    return output_size(x.shape[1:3], (size, size), stride)
+
+
+def check_spread(g, hw, size, stride):
+    """Raise unless g is of the size that the pool makes of hw."""
+    check_arrays(g=g)
+    check_equal("the size of g", g.shape[1:3],
+                output_size(hw, (size, size), stride))
