@@ -6,11 +6,7 @@ from tinygen.exercises import exercise
 LISTING = '4.1, "The document\'s listing, dissected"'
 FORMULA = '4.1, "The game as a formula"'
 GENERATOR = '4.1, "The generator"'
-DISCRIMINATOR = '4.1, "The discriminator"'
-OBJECTIVES = '4.1, "The objectives"'
 ROUND = '4.1, "One round"'
-WALK = '4.1, "Walking through the noise"'
-WRONG = '4.1, "What goes wrong"'
 
 
 def _rng():
@@ -66,7 +62,7 @@ def start_side(answer):
         answer.on(side, doublings).gives()
 
 
-@exercise(DISCRIMINATOR)
+@exercise('4.1, "The discriminator"')
 def strided_side(answer):
     answer.on(28, 3, 2, 1).gives(
         14, "with the padding there are 30 pixels; windows of 3 start at 0,"
@@ -159,7 +155,7 @@ def best_discriminator(answer):
     answer.on(p, q).gives()
 
 
-@exercise(OBJECTIVES)
+@exercise('4.1, "Five objectives"')
 def fresh_losses(answer):
     answer.on().gives(because="with l = 0 the squares are (0 - 1)^2 and 0^2,"
                               " the hinges max(0, 1 - 0) and max(0, 1 + 0)")
@@ -168,7 +164,7 @@ def fresh_losses(answer):
 # ------------------------------------------------------------------- one round
 
 
-@exercise(ROUND, may_use=("tg",))
+@exercise('4.1, "The forgotten detach"', may_use=("tg",))
 def d_step(answer):
     g, d = np.array([1., 0.]), np.array([1., 0.])
     answer.on(g, d, np.array([0.]), np.array([np.log(3)]), 1.).gives(
@@ -230,7 +226,7 @@ def spread_after_norm(answer):
 # --------------------------------------------------------------------- samples
 
 
-@exercise(WALK)
+@exercise('4.1, "Walking through the noise"')
 def slerp(answer):
     east, north = np.array([1., 0.]), np.array([0., 1.])
     answer.on(east, north, 0.5).gives(
@@ -247,7 +243,7 @@ def slerp(answer):
     answer.on(a, b, 0.25).gives()
 
 
-@exercise(WRONG)
+@exercise('4.1, "The same code on handwriting"')
 def modes_found(answer):
     labels = np.array([0, 0, 0, 0, 1, 1, 2, 3, 3, 3])
     answer.on(labels, 0.2).gives(
