@@ -73,6 +73,15 @@ def test_a_tensor_has_one_of_two_dtypes():
             tg.Tensor([1], dtype)
 
 
+def test_a_list_of_tensors_is_no_array():
+    """It would be one, and cut off from the Tensors' recipes."""
+    a, b = f64(1.0), f64(2.0)
+    for call in (lambda: tg.Tensor([a, b]), lambda: tg.concatenate([a, b]),
+                 lambda: tg.sum((a, b)), lambda: a + [b]):
+        with pytest.raises(TypeError, match=r"tg.stack.*concatenate\(\*"):
+            call()
+
+
 def test_attributes_and_conversions():
     x = tg.Tensor([[1, 2, 3]])
     assert (x.shape, x.ndim, x.size, len(x)) == ((1, 3), 2, 3, 1)

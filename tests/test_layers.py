@@ -248,6 +248,12 @@ def test_first_weights_keep_the_size_of_signals(make, shape):
     assert np.mean(inner ** 2) == pytest.approx(1, rel=0.15)
 
 
+def test_gain_multiplies_the_first_weights():
+    one, small = (tg.Conv2d(2, 3, gain=gain, rng=rng()).w.data
+                  for gain in (1.0, 0.5))
+    assert (small == one / 2).all() and small.dtype == np.float32
+
+
 # ---------------------------------------------------------- one at a time
 
 

@@ -212,6 +212,9 @@ def test_bernoulli_reconstruction_maps_images_to_0_1_and_sums_over_pixels():
      "bernoulli_reconstruction: shapes"),
     (lambda x: L.gaussian_reconstruction(x, np.ones(3)),
      "gaussian_reconstruction: shapes"),
+    (lambda x: L.gradient_penalty(None, np.ones((2, 3)), np.ones((1, 3)),
+                                  np.random.default_rng(0)),
+     "gradient_penalty: shapes"),
     (lambda x: L.gaussian_kl(x, tg.Tensor(np.ones((2, 1)))),
      "gaussian_kl: shapes"),
 ])

@@ -118,15 +118,18 @@ def test_batch_norm_on_vectors_like_torch(require):
     np.testing.assert_allclose(layer.running_var, theirs.running_var)
 
 
-def test_running_statistics_are_those_of_all_data_in_the_end():
+@pytest.mark.parametrize("shape", [(50, 2), (4, 3, 5, 2)])
+def test_running_statistics_are_those_of_all_data_in_the_end(shape):
     layer = to_float64(tg.BatchNorm(2))
-    x = tg.Tensor(3 + 2 * RNG.standard_normal((50, 2)))
+    x = tg.Tensor(3 + 2 * RNG.standard_normal(shape))
     for _ in range(200):
         layer(x, train=True)
-    np.testing.assert_allclose(layer.running_mean, x.data.mean(0))
-    np.testing.assert_allclose(layer.running_var, x.data.var(0, ddof=1))
+    rows = x.data.reshape(-1, 2)
+    np.testing.assert_allclose(layer.running_mean, rows.mean(0))
+    np.testing.assert_allclose(layer.running_var, rows.var(0, ddof=1))
+    y = layer(x).data.reshape(-1, 2)
     np.testing.assert_allclose(
-        layer(x).data, tg.normalize(x, axes=(0,)).data, atol=0.05)
+        y, tg.normalize(rows, axes=(0,)).data, atol=0.05)
 
 
 def test_buffers_change_only_in_training_and_never_under_a_graph():

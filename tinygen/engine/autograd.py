@@ -53,6 +53,10 @@ def as_float_array(data, dtype=None):
     """
     if isinstance(data, Tensor):
         data = data.data
+    if isinstance(data, (list, tuple)) and any(
+            isinstance(item, Tensor) for item in data):
+        raise TypeError("a list of Tensors would lose their recipes: use "
+                        "tg.stack(tensors) or tg.concatenate(*tensors)")
     array = np.asarray(data)
     keeps = isinstance(data, (np.ndarray, np.generic))
     if dtype is None and keeps and array.dtype in FLOATS:

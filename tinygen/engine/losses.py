@@ -111,6 +111,7 @@ def gradient_penalty(critic, real, fake, rng):
     critic: Tensor N ... -> N 1 logits; real, fake: arrays N ...; the
     gradient is itself differentiated. Gulrajani et al. (2017), equation 3.
     """
+    _same_shape("gradient_penalty", real, fake)
     t = rng.random((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype)
     x = Tensor(t * real + (1 - t) * fake)
     with recording(True):
