@@ -35,7 +35,7 @@ $(READY): requirements.txt book/requirements.txt pyproject.toml
 		< (3, 11) and "tinygen needs Python 3.11 or newer; this is " \
 		+ sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'
 	@test -x $(PY) || { echo "Making $(VENV): once, a few minutes."; \
-		"$(PYTHON)" -m venv $(VENV); }
+		"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check \
 		-r requirements.txt
 	@touch $@

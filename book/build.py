@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
-# Of no use to a reader: Sphinx's own records, the themes' source maps and
+# Of no use to a reader: Sphinx's own records, the themes' source maps,
 # translations and templates
 LEFT_OUT = (".buildinfo", ".doctrees", "_sources", "objects.inv",
             "_static/locales", "_static/**/*.map",
