@@ -1,4 +1,4 @@
-"""4.1 A GAN"""
+"""4.1 Generating images with a GAN"""
 import numpy as np
 
 from tinygen.exercises import exercise

@@ -7,8 +7,8 @@ import tinygen as tg
 
 def to_signed__unit_range(images):
     """This is the document's images / 255: it ends at 1, but it begins at
-    0, and a tanh reaches down to -1. D would know every fake by its dark
-    pixels. Ask what your function gives for a black pixel."""
+    0, and a tanh reaches down to -1. D would know every fake by its pixels
+    below 0. Ask what your function gives for a black pixel."""
     return (images / 255).astype(np.float32)
 
 
