@@ -153,9 +153,10 @@ def test_accuracy_of_least_squares_is_counted_around_one_half():
     model = GAN(dataclasses.replace(SMALL, loss="least_squares", lr=0.0))
     last = model.d[len(model.d) - 1]
     last.w.assign(np.zeros(last.w.shape))
-    last.b.assign(np.array([0.4]))
-    report = gan.discriminator_step(model, real_images(), rng())
-    assert report["d_accuracy"] == 0.5      # all called fake: half are
+    for answer in (0.4, 0.5, 0.6):
+        last.b.assign(np.array([answer]))   # all are called the same
+        report = gan.discriminator_step(model, real_images(), rng())
+        assert report["d_accuracy"] == 0.5
     assert model.middle == 0.5 and GAN(SMALL).middle == 0
 
 

@@ -183,13 +183,13 @@ def test_gaussian_reconstruction_is_a_log_density():
 
 
 def test_bernoulli_reconstruction_maps_images_to_0_1_and_sums_over_pixels():
-    x = np.array([[-1.0, 1.0, 0.0]])
+    x = np.array([[-1.0, 1.0, 0.0]] * 2)
     p = sig(np.array([[0.3, 0.4, 0.5]]))
     want = -np.log(1 - p[0, 0]) - np.log(p[0, 1]) - 0.5 * (
         np.log(p[0, 2]) + np.log(1 - p[0, 2]))
     for images in (x, tg.Tensor(x)):
         got = L.bernoulli_reconstruction(
-            tg.Tensor(np.array([[0.3, 0.4, 0.5]])), images)
+            tg.Tensor(np.array([[0.3, 0.4, 0.5]] * 2)), images)
         assert got.item() == pytest.approx(want, rel=1e-12)
 
 
@@ -206,6 +206,8 @@ def test_bernoulli_reconstruction_maps_images_to_0_1_and_sums_over_pixels():
     (lambda x: L.l1(x, np.ones((2, 1))), r"l1: shapes \(2, 3\) and \(2, 1\)"),
     (lambda x: L.bernoulli_reconstruction(x, np.full((2, 3), 255.0)),
      r"images must be in \[-1, 1\], got 255..255"),
+    (lambda x: L.bernoulli_reconstruction(x, np.full((2, 3), -1.01)),
+     r"\[-1, 1\], got -1.01..-1.01"),
     (lambda x: L.bernoulli_reconstruction(x, np.full((2, 3), np.nan)),
      r"\[-1, 1\], got nan"),
     (lambda x: L.bernoulli_reconstruction(x, np.ones((2, 2))),

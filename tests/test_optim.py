@@ -37,6 +37,14 @@ def test_adamw_shrinks_the_weights_whatever_the_gradient():
     assert p["w"].item() == pytest.approx(2 * (1 - 0.05))
 
 
+def test_the_usual_settings():
+    sgd, adam, adamw = tg.SGD(one()), tg.Adam(one()), tg.AdamW(one())
+    assert (sgd.lr, sgd.momentum) == (0.01, 0)
+    for opt, decay in ((adam, 0), (adamw, 0.01)):
+        assert (opt.lr, opt.betas, opt.eps, opt.weight_decay) == (
+            1e-3, (0.9, 0.999), 1e-8, decay)
+
+
 def test_lr_of_one_step():
     p = one()
     opt = tg.SGD(p, lr=0.1)

@@ -38,6 +38,8 @@ total                             241            1,048"""
     # 4 taps for each of the 2 x 4 x 4 pixels, not 9
     (lambda: tg.UpsampleConv2d(2, 3, rng=rng()), (2, 2, 2), 16 * 3 * 4 * 2),
     (lambda: tg.Residual(tg.Linear(3, 3, rng=rng())), (3,), 9),
+    (lambda: tg.Residual(tg.Linear(3, 3, rng=rng()), tg.Residual(tg.Tanh())),
+     (3,), 9),      # two paths lead back to one product
     (lambda: tg.Tanh(), (3,), 0)])
 def test_multiplications_counted_by_hand(layer, shape, want):
     assert tg.summary(layer(), shape).split()[-1] == f"{want:,}"
