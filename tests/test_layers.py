@@ -237,7 +237,7 @@ def test_equal_generators_give_equal_layers():
 
 
 @pytest.mark.parametrize("make, shape", [
-    (lambda r: tg.Linear(200, 300, rng=r), (64, 200)),
+    (lambda r: tg.Linear(200, 300, rng=r), (512, 200)),
     (lambda r: tg.Conv2d(32, 64, rng=r), (4, 12, 12, 32)),
     (lambda r: tg.ConvTranspose2d(32, 64, rng=r), (4, 12, 12, 32)),
     (lambda r: tg.UpsampleConv2d(32, 64, rng=r), (4, 12, 12, 32))])
