@@ -421,6 +421,12 @@ def both__sum(x):
                   answer)
     assert report.verdict == reports.SOLVED, str(report)
     assert report.notes == ["Built on your double and on the book's square."]
+    report = both(*stubs, "def twice(x):\n    return double(x)",
+                  "def both(x):\n    return (twice(x) + x * x) / 1.25")
+    assert report.verdict == reports.SOLVED, str(report)
+    assert report.notes == ["Built on the book's double."]
+    report = both(*stubs, "def both(x):\n    return x * (x + 2) / 1.25")
+    assert report.verdict == reports.SOLVED and not report.notes
     report = both(*stubs, answer.replace(" / 1.25", ""))
     assert report.hint == "The sum is not yet divided by 1.25."
 

@@ -136,21 +136,29 @@ class Lifted:
         Each statement is its index in the body of the source's module. The
         names in `given` come from elsewhere.
         """
-        needed, wanted = {name}, []
-        dead = self._overwritten()
-        while True:
-            found = [s for s in self.statements if id(s) not in dead
-                     and (s.makes | s.changes) & needed]
-            if len(found) == len(wanted):
-                break
-            wanted = found
-            needed = needed.union(*(s.uses for s in found)) - set(given)
+        wanted, needed = self._reached(name, given)
         known = set(dir(builtins)).union(
             {"np", "tg"}, given, *(s.makes for s in wanted))
         if needed - known:  # only then may a star import matter
             wanted = [s for s in self.statements
                       if s in wanted or "*" in s.makes]
         return self._by_cell(wanted)
+
+    def leads_to(self, name, other):
+        """Whether `name`, or what it needs, uses `other`."""
+        return other in self._reached(name)[1]
+
+    def _reached(self, name, given=()):
+        """(statements, names) that `name` needs, itself included."""
+        needed, wanted = {name}, []
+        dead = self._overwritten()
+        while True:
+            found = [s for s in self.statements if id(s) not in dead
+                     and (s.makes | s.changes) & needed]
+            if len(found) == len(wanted):
+                return wanted, needed
+            wanted = found
+            needed = needed.union(*(s.uses for s in found)) - set(given)
 
     def _overwritten(self):
         """Functions and classes that a later one of the same name replaces."""

@@ -33,7 +33,8 @@ def check_lifted(name, lifted, root=registry.HERE, limit=LIMIT):
     if not makers:
         _missing(report, lifted)
     elif not lifted.is_stub(makers[-1]):
-        takes = registry.takes(name, root)
+        takes = [piece for piece in registry.takes(name, root)
+                 if lifted.leads_to(name, piece)]
         mine = [piece for piece in takes if check_lifted(
             piece, lifted, root, limit).verdict == SOLVED]
         report = judged(name, lifted.pieces(name, takes), root, limit,
