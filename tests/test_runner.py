@@ -212,6 +212,10 @@ def test_a_name_that_did_not_come_along():
     report = wrong("for axis in [1]:\n    pass", "def spread(x):\n"
                    "    return x.mean(axis)")
     assert "NameError: name 'axis'" in report and "inside a loop" in report
+    assert "been run" not in report
+    report = str(runner.check_cells("spread", [Cell(
+        "In [1]", "def spread(x):\n    return x.mean(axis)")], SAMPLE))
+    assert "other cells that have been run" in flat(report)
     report = wrong("axis = unknown + 1", "def spread(x):\n"
                    "    return x.mean(axis)")
     assert "Line 1 of code cell 1 failed: NameError" in report
@@ -225,7 +229,10 @@ def test_the_stub_below_a_finished_answer_is_pointed_out():
     report = wrong("import abc\ndef spread(x):\n    return int(Row())\n"
                    "class Row:\n    def __int__(self):\n"
                    "        return np.random.BitGenerator().x")
-    assert "the stub came with" not in report
+    assert "whose stub" not in report
+    report = wrong("def mean(x):\n    raise NotImplementedError",
+                   "def spread(x):\n    return mean(x)")
+    assert "was reached in mean, whose stub" in flat(report)
 
 
 def test_of_several_definitions_the_last_counts_and_the_others_are_named():

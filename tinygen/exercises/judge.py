@@ -151,18 +151,21 @@ def _run(report, exercise, function, pieces):
 def explained(error, sources):
     """An exception in an answer, in words, with the reader's line."""
     place = _place(error, sources)
-    if isinstance(error, NotImplementedError) and _innermost(
-            error) in sources:
-        return ("`raise NotImplementedError` was reached, which the stub came"
-                " with: delete it, or write the case that is missing."
-                + place)
+    raised_in = _innermost(error)
+    if isinstance(error, NotImplementedError) and (
+            raised_in.co_filename in sources):
+        return (f"`raise NotImplementedError` was reached in"
+                f" {raised_in.co_name}, whose stub came with it: delete it,"
+                f" or write the case that is missing.{place}")
     if isinstance(error, SystemExit):
         return ("Your function ends the interpreter. It should return"
                 " instead." + place)
     if isinstance(error, NameError) and place:
+        run = any(label.startswith("In [") for label in sources)
         return (f"{_plainly(error)}. Imports, functions, classes and"
-                " assignments come along from other cells, if they are not"
-                " inside a loop or a condition." + place)
+                f" assignments come along from other cells"
+                f"{' that have been run' * run}, if they are not inside a"
+                f" loop or a condition.{place}")
     return f"{_plainly(error)}{place}"
 
 
@@ -171,9 +174,9 @@ def _plainly(error):
 
 
 def _innermost(error):
-    """The file, or cell, that raised the exception."""
+    """The code of the function that raised the exception."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_code.co_filename
+    return frame.f_code
 
 
 def _place(error, sources):
