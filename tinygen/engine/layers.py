@@ -106,12 +106,13 @@ def load_state(obj, arrays):
 # ------------------------------------------------------- layers with weights
 
 
-def _he(shape, fan_in, rng, slope=0.2):
+def _he(shape, fan_in, rng, gain=1.0, slope=0.2):
     """Normal weights that keep the size of signals through a LeakyReLU.
 
-    Variance 2 / ((1 + slope^2) fan_in): He et al. (2015), equation 15.
+    Variance 2 gain^2 / ((1 + slope^2) fan_in): He et al. (2015), equation
+    15. A gain below 1 is for a last layer, whose outputs should start small.
     """
-    std = np.sqrt(2 / ((1 + slope ** 2) * fan_in))
+    std = gain * np.sqrt(2 / ((1 + slope ** 2) * fan_in))
     return Tensor((_rng(rng).standard_normal(shape) * std)
                   .astype(np.float32))
 
@@ -134,8 +135,8 @@ def _plus(y, b):
 class Linear:
     """y = x w + b. x N I, w I O, b O; y N O."""
 
-    def __init__(self, n_in, n_out, *, bias=True, rng=None):
-        self.w = _he((n_in, n_out), n_in, rng)
+    def __init__(self, n_in, n_out, *, bias=True, gain=1.0, rng=None):
+        self.w = _he((n_in, n_out), n_in, rng, gain)
         self.b = _bias(n_out, bias)
 
     def __call__(self, x, train=False, rng=None):
@@ -145,16 +146,14 @@ class Linear:
 class Conv2d:
     """y = conv2d(x, w) + b. x N H W I, w size size I O; y N H' W' O.
 
-    pad defaults to size // 2: for odd sizes and stride 1, H' = H. gain
-    multiplies the first weights: less than 1 where a tanh follows, which
-    is flat for large inputs.
+    pad defaults to size // 2: for odd sizes and stride 1, H' = H.
     """
 
     def __init__(self, c_in, c_out, size=3, *, stride=1, pad=None,
                  bias=True, gain=1.0, rng=None):
         self.stride, self.pad = stride, size // 2 if pad is None else pad
-        self.w = _he((size, size, c_in, c_out), size * size * c_in, rng)
-        self.w.data *= np.float32(gain)
+        self.w = _he((size, size, c_in, c_out), size * size * c_in, rng,
+                     gain)
         self.b = _bias(c_out, bias)
 
     def __call__(self, x, train=False, rng=None):

@@ -66,7 +66,10 @@ class GANConfig:
 
 
 def generator(config, rng):
-    """z N noise -> images N size size channels, in (-1, 1)."""
+    """z N noise -> images N size size channels, in (-1, 1).
+
+    The last layer starts small (gain 0.1): tanh is flat for large inputs.
+    """
     c, side = config.width, config.size // 4
 
     def norm(channels):
@@ -85,7 +88,10 @@ def generator(config, rng):
 
 
 def discriminator(config, rng):
-    """Images N size size channels -> logits N 1: how real each looks."""
+    """Images N size size channels -> logits N 1: how real each looks.
+
+    The last layer starts small, so that the first verdicts are "unsure".
+    """
     c, side = config.width, config.size
     for _ in range(3):
         side = (side + 1) // 2                          # 28 -> 14 -> 7 -> 4
@@ -97,7 +103,7 @@ def discriminator(config, rng):
         Conv2d(2 * c, 4 * c, 3, stride=2, rng=rng),
         LeakyReLU(),                                    # N 4 4 256
         Flatten(),
-        Linear(side * side * 4 * c, 1, rng=rng))
+        Linear(side * side * 4 * c, 1, gain=0.1, rng=rng))
 
 
 # --------------------------------------------------------------- objective
