@@ -16,7 +16,6 @@ from tinygen.engine.convolution import (
     upsample2d,
     upsample_conv2d,
 )
-
 from tinygen.engine.layers import (
     Activation,
     BatchNorm,
