@@ -8,6 +8,7 @@ import ast
 import copy
 import functools
 import json
+import re
 import sys
 import types
 from pathlib import Path
@@ -165,6 +166,30 @@ def test_an_exercise_is_complete(root, name):
             if own != name:
                 hint, _ = reports.tidy(ast.get_docstring(node))
                 assert len(hint) > 20, f"{own}: its docstring is the hint"
+
+
+@functools.cache
+def headings():
+    """{"4.1": the headings of that chapter}, from all notebooks."""
+    found = {}
+    for path in registry.CHAPTERS.glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        lines = [line.rstrip() for cell in cells
+                 if cell["cell_type"] == "markdown"
+                 for line in "".join(cell["source"]).splitlines()]
+        titles = [line.lstrip("# ") for line in lines if line.startswith("#")]
+        if not path.stem.endswith("_exercises"):
+            found[titles[0].split()[0]] = titles
+    return found
+
+
+@pytest.mark.parametrize("name", registry.registered())
+def test_the_sections_to_reread_exist(name):
+    exercise = registry.load(name)
+    hints = [reports.tidy(f.__doc__) for f in exercise.wrong.values()]
+    for section in [exercise.options.section, *(s for _, s in hints if s)]:
+        chapter, heading = re.fullmatch('([0-9.]+), "(.+)"', section).groups()
+        assert heading in headings()[chapter], section
 
 
 # ---- verdicts -----------------------------------------------------------
