@@ -8,7 +8,7 @@ small buffer that stays in the cache, multiplied, and forgotten.
 import numpy as np
 
 from .sizes import check_conv2d, check_filter_grad, check_transpose
-from .threads import kernel, run
+from .threads import kernel, run, run_all
 
 ROWS = 48      # output pixels a tile; a multiple of 4
 BLOCK = 1024   # terms of a sum at a time: 4 rows of them fit into L1
@@ -211,27 +211,28 @@ def conv_transpose2d(g, w, hw, stride, pad):
     check_transpose(g, w, hw, stride, pad)
     g = np.ascontiguousarray(g)
     x = np.empty((len(g), *hw, w.shape[2]), g.dtype)
-    for i0 in range(min(stride, hw[0])):
-        for j0 in range(min(stride, hw[1])):
-            phase(g, w, x, i0, j0, stride, pad)
+    run_all(correlate, [
+        phase(g, w, x, i0, j0, stride, pad)
+        for i0 in range(min(stride, hw[0]))
+        for j0 in range(min(stride, hw[1]))])
     return x
 
 
 def phase(g, w, x, i0, j0, stride, pad):
-    """Fill x[:, i0::stride, j0::stride] with its part of the adjoint."""
+    """The call that fills x[:, i0::stride, j0::stride], and its tiles."""
     a, b = (i0 + pad) % stride, (j0 + pad) % stride
     taps = w[a::stride, b::stride][::-1, ::-1]
     kh, kw, c, o = taps.shape
-    hw = len(range(i0, x.shape[1], stride)), len(range(j0, x.shape[2], stride))
-    if kh * kw == 0:
-        x[:, i0::stride, j0::stride] = 0
-        return
+    n, h = len(x), len(range(i0, x.shape[1], stride))
+    v = len(range(j0, x.shape[2], stride))
+    # with stride > kh some pixels meet no tap: then wt is empty, the sum 0
     wt = aligned(ceil_to(c, 3), ceil_to(kh * kw * o, LANES), w.dtype)
-    wt[:c, :kh * kw * o] = taps.transpose(2, 0, 1, 3).reshape(c, -1)
+    wt[:c, :kh * kw * o].reshape(c, kh, kw, o)[...] = (
+        taps.transpose(2, 0, 1, 3))
     top = kh - 1 - (i0 + pad) // stride
     left = kw - 1 - (j0 + pad) // stride
-    run(correlate, g, wt, x, *hw, kh, kw, 1, top, left, i0, j0, stride,
-        tiles=g.shape[0] * hw[0] * hw[1] // ROWS + 1)
+    return (g, wt, x, h, v, kh, kw, 1, top, left, i0, j0,
+            stride), n * h * v // ROWS + 1
 
 
 def conv2d_filter_grad(x, g, hw, stride, pad):

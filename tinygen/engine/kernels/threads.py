@@ -104,25 +104,34 @@ def calm_openblas():
 
 
 def run(function, *arguments, tiles):
-    """Call function(*arguments, part, parts) so that all tiles get done.
+    """Call function(*arguments, part, parts) so that all tiles get done."""
+    run_all(function, [(arguments, tiles)])
+
+
+def run_all(function, calls):
+    """The same for several independent calls (arguments, tiles) at once.
 
     There are up to 4 parts a thread, this one included, and each thread
     takes one after the other: whoever is held up does fewer of them.
     """
-    parts = min(tiles, 4 * THREADS) if THREADS > 1 else 1
-    if parts > 1:
-        calm_openblas()
-    waiting = list(range(parts))
+    waiting = []
+    for arguments, tiles in calls:
+        parts = min(tiles, 4 * THREADS) if THREADS > 1 else 1
+        waiting += [(*arguments, part, parts) for part in range(parts)]
 
     def work():
         while waiting:
             try:
-                part = waiting.pop()  # atomic
+                arguments = waiting.pop()  # atomic
             except IndexError:  # another thread took the last one
                 return
-            function(*arguments, part, parts)
+            function(*arguments)
 
-    helpers = [pool.submit(work) for _ in range(min(THREADS, parts) - 1)]
+    helpers = []
+    if THREADS > 1 and len(waiting) > 1:
+        calm_openblas()
+        helpers = [pool.submit(work)
+                   for _ in range(min(THREADS, len(waiting)) - 1)]
     try:
         work()
     finally:
