@@ -89,27 +89,30 @@ def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
     """
     n, h, w, c = x.shape
     flat = x.reshape(n * h * w * c)
-    width = c1 - c0
+    image, i, j = first // wo // ho, first // wo % ho, first % wo
     for r in range(rows.shape[0]):
-        p = first + r
-        row, j = p // wo, p % wo * stride - left
-        image, i = row // ho, row % ho * stride - top
+        if j == wo:
+            i, j = i + 1, 0
+        if i == ho:
+            image, i = image + 1, 0
+        v = j * stride - left
         # of c0..c1, the part e0..e1 lies inside the image
-        e0 = min(max(c0, -j * c), c1)
-        e1 = max(min(c1, (w - j) * c), e0)
+        e0 = min(max(c0, -v * c), c1)
+        e1 = max(min(c1, (w - v) * c), e0)
         for u in range(kh):
-            out = rows[r, u * width:(u + 1) * width]
-            if image >= n or i + u < 0 or i + u >= h:
-                out[:] = 0
+            row, column = i * stride + u - top, u * (c1 - c0) - c0
+            outside = image >= n or row < 0 or row >= h
+            if outside or e1 - e0 < c1 - c0:
+                rows[r, column + c0:column + c1] = 0
+            if outside:
                 continue
-            out[:e0 - c0] = 0
-            start = ((image * h + i + u) * w + j) * c
+            start = ((image * h + row) * w + v) * c
             seen = flat[start + e0:start + e1]
-            inside = out[e0 - c0:e1 - c0]
+            out = rows[r, column + e0:column + e1]
             for e in range(e1 - e0):
-                inside[e] = seen[e]
-            out[e1 - c0:] = 0
-        rows[r, kh * width:] = 0
+                out[e] = seen[e]
+        rows[r, kh * (c1 - c0):] = 0
+        j += 1
 
 
 @kernel
@@ -157,31 +160,33 @@ def correlate(x, w, y, ho, wo, kh, kw, stride, top, left, i0, j0, step,
 
 @kernel
 def filter_grad(x, g, dw, ho, wo, kw, stride, top, left, part, parts):
-    """dw[s,u,e,o] = sum_p x[n, i*stride+u-top, j*stride-left, e] g[t,o,p'].
+    """dw[s,u,e,o] = sum_p x[n, i*stride+u-top, j*stride-left, e] g[t,o,q].
 
-    e counts through the kw * c numbers of an image row, p = t * LONG + p'
-    through the pixels [n, ho, wo]. Slice s of `dw` takes every len(dw)-th t.
+    e counts through the kw * c numbers of an image row that the window
+    covers, p = t * g.shape[2] + q through the pixels [n, ho, wo]. A tile is
+    `columns` of e for one u, or for all where these are few. Slice s of dw
+    takes every len(dw)-th t.
     """
     slices, kh, width, o = dw.shape
+    together = kh if kh * width <= COLUMNS else 1
     blocks = (width + COLUMNS - 1) // COLUMNS
-    columns = ((width + blocks - 1) // blocks + 3) // 4 * 4
-    length = g.shape[2]
-    rows = np.empty((16, columns), x.dtype)
-    seen = aligned_buffer(columns, length, x.dtype)
-    sums = np.empty((columns, g.shape[1]), x.dtype)
-    for tile in range(part, slices * kh * blocks, parts):
-        s, u, c0 = tile % slices, tile // slices % kh, tile // slices // kh
-        c0 *= columns
+    columns = (width + blocks - 1) // blocks
+    rows = np.empty((16, (together * columns + 3) // 4 * 4), x.dtype)
+    seen = aligned_buffer(rows.shape[1], g.shape[2], x.dtype)
+    sums = np.empty((rows.shape[1], g.shape[1]), x.dtype)
+    for tile in range(part, slices * kh // together * blocks, parts):
+        s, block = tile % slices, tile // slices
+        u, c0 = block // blocks, block % blocks * columns
         c1 = min(c0 + columns, width)
         sums[:] = 0
         for t in range(s, g.shape[0], slices):
-            for q in range(0, length, 16):
-                gather(x, t * length + q, ho, wo, 1, kw, stride, top - u, left,
-                       c0, c1, rows)
+            for q in range(0, g.shape[2], 16):
+                gather(x, t * g.shape[2] + q, ho, wo, together, kw, stride,
+                       top - u, left, c0, c1, rows)
                 turn(rows, seen, q)
             multiply(seen, g[t], sums)
-        for e in range(c1 - c0):
-            dw[s, u, c0 + e] = sums[e, :o]
+        for e in range(together * (c1 - c0)):
+            dw[s, u + e // (c1 - c0), c0 + e % (c1 - c0)] = sums[e, :o]
 
 
 # --- the functions of this package -----------------------------------------
@@ -257,7 +262,7 @@ def summed(x, g, hw, stride, top, left):
     tiles = -(-n * ho * wo // LONG)
     gt = transposed(g.reshape(n * ho * wo, o),
                     ceil_to(-(-n * ho * wo // tiles), LANES))
-    tasks = kh * -(-kw * c // COLUMNS)
+    tasks = kh * -(-kw * c // COLUMNS) if kh * kw * c > COLUMNS else 1
     slices = min(len(gt), -(-8 // tasks))  # at least 8 tiles, if there are
     dw = np.empty((slices, kh, kw * c, o), x.dtype)
     run(filter_grad, np.ascontiguousarray(x), gt, dw, ho, wo, kw, stride, top,
