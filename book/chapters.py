@@ -255,7 +255,7 @@ def widened(values):
         return None
     low, high = min(values), max(values)
     margin = 0.25 * (high - low) + 1e-6 * max(1.0, abs(low), abs(high))
-    return [float(f"{low - margin:.6g}"), float(f"{high + margin:.6g}")]
+    return [float(f"{low - margin:.8g}"), float(f"{high + margin:.8g}")]
 
 
 # ---- commands -----------------------------------------------------------

@@ -120,6 +120,16 @@ def test_every_figure_says_what_it_shows(path):
 
 
 @chapters
+def test_trained_numbers_lie_in_the_range_of_several_seeds(path):
+    for cell in code_cells(path):
+        if "trained" in cell.metadata.get("tags", ()):
+            numbers = runner.split(runner.texts(cell))[1]
+            ranges = cell.metadata.get("ranges", [])
+            assert list(runner.outside(0, numbers, ranges)) == [], (
+                f"{cell.source}\nrun chapters.py ranges {path.stem}")
+
+
+@chapters
 def test_listings_are_the_library_as_it_is(path):
     for cell in code_cells(path):
         stored = [o for o in cell.outputs if "listing" in o.get(
@@ -248,6 +258,8 @@ def test_numbers_are_compared_by_their_class(stored, again, metadata, same):
 def test_ranges_are_widened_and_times_have_none():
     assert runner.widened([1.0, 2.0, 3.0]) == pytest.approx(
         [0.5, 3.5], abs=1e-5)
+    low, high = runner.widened([1234.56789] * 3)
+    assert low < 1234.56789 < high
     assert runner.widened([1.0, None]) is None
 
 
