@@ -16,6 +16,7 @@ from tinygen.engine.kernels import (
     pooling,
 )
 from tinygen.engine.kernels.sizes import output_size
+from tinygen.engine.kernels.threads import run
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -124,6 +125,16 @@ def test_non_contiguous_images_and_filters(path):
                  path.conv_transpose2d(g, w, (9, 8), 1, 1))
     assert_close(path.conv2d_filter_grad(x2, g2, (3, 3), 1, 1),
                  path.conv2d_filter_grad(x, g, (3, 3), 1, 1))
+
+
+@pytest.mark.parametrize("path", [plain, convolution])
+def test_a_batch_of_no_images(path):
+    x, w, g = np.ones((0, 5, 5, 2)), np.ones((3, 3, 2, 4)), np.ones(
+        (0, 3, 3, 4))
+    assert path.conv2d(x, w, 1, 0).shape == (0, 3, 3, 4)
+    assert path.conv_transpose2d(g, w, (5, 5), 1, 0).shape == x.shape
+    dw = path.conv2d_filter_grad(x, g, (3, 3), 1, 0)
+    assert np.array_equal(dw, 0 * w)
 
 
 def test_nan_passes_through():
@@ -428,6 +439,25 @@ dw = kernels.conv2d_filter_grad(x, y, (3, 3), 1, 1)
 print(repr((y.sum(), (y * y).sum(), dw.sum(), (dw * dw).sum())))"""
     outs = {python(code, TINYGEN_THREADS=str(n))[0] for n in (1, 2, 3)}
     assert len(outs) == 1
+
+
+def test_threads_must_be_a_positive_number():
+    code = """
+try:
+    import tinygen.engine.kernels
+except ValueError as error:
+    print(error)"""
+    for wish in ("0", "two", ""):
+        out, _ = python(code, TINYGEN_THREADS=wish)
+        assert out.startswith(f"TINYGEN_THREADS is {wish!r}; it must be a")
+
+
+def test_an_error_in_a_thread_is_raised():
+    def function(part, parts):
+        raise ArithmeticError(part)
+
+    with pytest.raises(ArithmeticError):
+        run(function, tiles=8)
 
 
 def test_two_threads_at_once():

@@ -8,14 +8,14 @@ small buffer that stays in the cache, multiplied, and forgotten.
 import numpy as np
 
 from .sizes import check_conv2d, check_filter_grad, check_transpose
-from .threads import kernel, run, run_all
+from .threads import kernel, run, run_all, tiles_for
 
 ROWS = 48      # output pixels a tile; a multiple of 4
 BLOCK = 1024   # terms of a sum at a time: 4 rows of them fit into L1
 OUTPUTS = 48   # output channels at a time: with BLOCK terms, a part of L2
 LONG = 512     # pixels a tile of filter_grad, whose sums run over pixels
 COLUMNS = 128  # rows of the filter that a tile of filter_grad computes
-LANES = 16     # sums are padded to a multiple of this with zeros
+LANES = 16     # float32 in a register of AVX-512: sums are padded to these
 
 
 def ceil_to(n, multiple):
@@ -33,15 +33,16 @@ def aligned(n, m, dtype):
     return raw[start:start + n * m].reshape(n, m)
 
 
-# --- the two loops everything rests on -------------------------------------
-
 aligned_buffer = kernel(aligned)
 
 
+# --- the two loops everything rests on -------------------------------------
+
 @kernel
 def multiply(a, b, y):
-    """y[r,o] += sum_k a[r,k] b[o,k]; a [R, K], b [O, K], R = 4.., O = 3...
+    """y[r,o] += sum_k a[r,k] b[o,k]; a is [R, K], b is [O, K], y is [R, O].
 
+    R is a multiple of 4, O of 3, K is best one of 16.
     12 sums at a time: each number loaded is used three or four times, and 12
     sums, 3 b and 1 a just fill the 16 vector registers of AVX2. The loop over
     k reads along rows and stores nothing, so the compiler vectorises it.
@@ -117,6 +118,7 @@ def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
 
 @kernel
 def turn(rows, out, q):
+    """out[e, q + r] = rows[r, e] for 16 rows."""
     for e in range(rows.shape[1]):
         for r in range(16):
             out[e, q + r] = rows[r, e]
@@ -198,10 +200,10 @@ def conv2d(x, w, stride, pad):
     """
     ho, wo = check_conv2d(x, w, stride, pad)
     kh, kw, c, o = w.shape
-    wt = transposed(w.reshape(kh * kw * c, o), ceil_to(kh * kw * c, LANES))
+    wt = transposed(w.reshape(kh * kw * c, o), ceil_to(kh * kw * c, LANES))[0]
     y = np.empty((x.shape[0], ho, wo, o), x.dtype)
-    run(correlate, np.ascontiguousarray(x), wt[0], y, ho, wo, kh, kw, stride,
-        pad, pad, 0, 0, 1, tiles=x.shape[0] * ho * wo // ROWS + 1)
+    run(correlate, np.ascontiguousarray(x), wt, y, ho, wo, kh, kw, stride,
+        pad, pad, 0, 0, 1, tiles=tiles_of(len(x) * ho * wo, wt))
     return y
 
 
@@ -237,7 +239,12 @@ def phase(g, w, x, i0, j0, stride, pad):
     top = kh - 1 - (i0 + pad) // stride
     left = kw - 1 - (j0 + pad) // stride
     return (g, wt, x, h, v, kh, kw, 1, top, left, i0, j0,
-            stride), n * h * v // ROWS + 1
+            stride), tiles_of(n * h * v, wt)
+
+
+def tiles_of(pixels, wt):
+    """As many as correlate has, but fewer if there is little to multiply."""
+    return tiles_for(pixels * wt.size // 32, pixels // ROWS + 1)
 
 
 def conv2d_filter_grad(x, g, hw, stride, pad):
@@ -259,14 +266,15 @@ def summed(x, g, hw, stride, top, left):
     """dw[u,v,c,o] = sum_p x[n, i*stride+u-top, j*stride+v-left, c] g[p,o]."""
     n, ho, wo, o = g.shape
     (kh, kw), c = hw, x.shape[3]
-    tiles = -(-n * ho * wo // LONG)
+    pixels = max(1, n * ho * wo)
+    tiles = -(-pixels // LONG)
     gt = transposed(g.reshape(n * ho * wo, o),
-                    ceil_to(-(-n * ho * wo // tiles), LANES))
+                    ceil_to(-(-pixels // tiles), LANES))
     tasks = kh * -(-kw * c // COLUMNS) if kh * kw * c > COLUMNS else 1
     slices = min(len(gt), -(-8 // tasks))  # at least 8 tiles, if there are
     dw = np.empty((slices, kh, kw * c, o), x.dtype)
     run(filter_grad, np.ascontiguousarray(x), gt, dw, ho, wo, kw, stride, top,
-        left, tiles=slices * tasks)
+        left, tiles=tiles_for(gt.size * kh * kw * c // 32, slices * tasks))
     dw = dw[0] if slices == 1 else dw.sum(axis=0)
     return dw.reshape(kh, kw, c, o)
 
@@ -276,5 +284,5 @@ def transposed(a, length):
     tiles, columns = -(-len(a) // length), ceil_to(a.shape[1], 3)
     out = aligned(tiles * columns, length, a.dtype)
     out = out.reshape(tiles, columns, length)
-    run(transpose, np.ascontiguousarray(a), out, tiles=-(-len(a) // 16))
+    run(transpose, np.ascontiguousarray(a), out, tiles=tiles_for(a.size))
     return out

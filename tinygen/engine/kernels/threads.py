@@ -140,7 +140,6 @@ def run_all(function, calls):
                 helper.result()
 
 
-def tiles_for(size, most=None):
-    """Into how many tiles to cut a pass over `size` numbers; at most..."""
-    tiles = max(1, size // SMALL)
-    return tiles if most is None else min(tiles, most)
+def tiles_for(size, most=sys.maxsize):
+    """Into how many tiles, up to `most`, to cut a pass over `size` numbers."""
+    return max(1, min(size // SMALL, most))
