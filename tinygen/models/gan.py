@@ -34,18 +34,16 @@ LOSSES = {"non_saturating": losses.non_saturating,
 class GANConfig:
     """The settings of a GAN, each with the reason for its value."""
 
-    channels: int = 3           # colours of the images: 1 or 3
-    size: int = 28              # their sides, divisible by 4
-    noise: int = 100            # numbers an image is made from
-    width: int = 64             # channels before the last convolution: the
-    #                             article's; 16 trains while you wait
-    loss: str = "non_saturating"    # minimax's gradient for G vanishes when
-    #                             D is sure; this one's does not
-    lr: float = 2e-4            # Radford et al. (2016), section 4: 1e-3 was
-    beta1: float = 0.5          # too high, and 0.9 made training oscillate
-    batch_norm: bool = True     # in G: without it, samples collapse sooner
-    critic_steps: int = 1       # D's updates per update of G; use more for
-    penalty: float = 10.0       # "wasserstein", which needs this penalty
+    channels: int = 3           # 3 for colour, 1 for grey
+    size: int = 28              # the sides; G doubles twice, so 4 divides it
+    noise: int = 100            # the article's
+    width: int = 64             # the article's; 16 trains while you wait
+    loss: str = "non_saturating"    # it pushes G even where D is sure
+    lr: float = 2e-4            # 1e-3 was too high: Radford et al. (2016)
+    beta1: float = 0.5          # the usual 0.9 made training oscillate there
+    batch_norm: bool = True     # in G; without it samples collapse sooner
+    critic_steps: int = 1       # updates of D for each one of G
+    penalty: float = 10.0       # on the slope of D, "wasserstein" only
 
     def __post_init__(self):
         if self.loss not in LOSSES:
