@@ -81,6 +81,16 @@ def multiply(a, b, y):
 
 
 @kernel
+def carry(image, i, j, ho, wo):
+    """The pixel's place again, when j has run into the next row."""
+    if j == wo:
+        i, j = i + 1, 0
+    if i == ho:
+        image, i = image + 1, 0
+    return image, i, j
+
+
+@kernel
 def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
     """rows[r, (u, e)] = x[n, i*stride+u-top, j*stride-left, e], c0 <= e < c1.
 
@@ -92,10 +102,7 @@ def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
     flat = x.reshape(n * h * w * c)
     image, i, j = first // wo // ho, first // wo % ho, first % wo
     for r in range(rows.shape[0]):
-        if j == wo:
-            i, j = i + 1, 0
-        if i == ho:
-            image, i = image + 1, 0
+        image, i, j = carry(image, i, j, ho, wo)
         v = j * stride - left
         # of c0..c1, the part e0..e1 lies inside the image
         e0 = min(max(c0, -v * c), c1)
@@ -153,11 +160,13 @@ def correlate(x, w, y, ho, wo, kh, kw, stride, top, left, i0, j0, step,
         gather(x, first, ho, wo, kh, kw, stride, top, left, 0, kw * c, rows)
         sums[:] = 0
         multiply(rows, w, sums)
+        image, i, j = first // wo // ho, first // wo % ho, first % wo
         for r in range(min(ROWS, pixels - first)):
-            row, j = (first + r) // wo, (first + r) % wo
-            out = y[row // ho, i0 + row % ho * step, j0 + j * step]
+            image, i, j = carry(image, i, j, ho, wo)
+            out = y[image, i0 + i * step, j0 + j * step]
             for k in range(o):
                 out[k] = sums[r, k]
+            j += 1
 
 
 @kernel
