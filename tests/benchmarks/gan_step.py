@@ -82,7 +82,7 @@ def main():
             assert abs(value - losses[0][key]) < 1e-3, losses
     rng = np.random.default_rng(2)
     times = in_turns({name: lambda m=m: m.step(images, rng)
-                      for name, m in models.items()}, seconds=15,
+                      for name, m in models.items()}, turn=0.5, turns=8,
                      clock=time.process_time if options.cpu
                      else time.perf_counter)
     print(f"batch {options.batch}, {THREADS} threads, PyTorch "
