@@ -125,10 +125,12 @@ def gather(x, first, ho, wo, kh, kw, stride, top, left, c0, c1, rows):
 
 @kernel
 def turn(rows, out, q):
-    """out[e, q + r] = rows[r, e] for 16 rows."""
+    """out[e, q + r] = rows[r, e]."""
+    columns = out[:, q:q + len(rows)]
     for e in range(rows.shape[1]):
-        for r in range(16):
-            out[e, q + r] = rows[r, e]
+        column, row = rows[:, e], columns[e]
+        for r in range(len(rows)):
+            row[r] = column[r]
 
 
 @kernel
@@ -137,11 +139,7 @@ def transpose(a, out, part, parts):
     tiles, _, length = out.shape
     for tile in range(part, tiles * length // 16, parts):
         first = tile * 16
-        block = out[first // length, :, first % length:first % length + 16]
-        rows = a[first:first + 16]
-        for c in range(a.shape[1]):
-            for r in range(rows.shape[0]):
-                block[c, r] = rows[r, c]
+        turn(a[first:first + 16], out[first // length], first % length)
 
 
 # --- the two products ------------------------------------------------------
