@@ -91,7 +91,7 @@ def calm_openblas():
 
     OpenBLAS keeps its threads spinning for up to 26 ms after a product, in
     case of another: during that time they take the processors from ours. A
-    GAN's step, 9 products among 100 kernels, took a fifth longer.
+    GAN's step, 9 products among 100 kernels, took a seventh longer.
     """
     numpy = Path(np.__file__).parent
     for folder in (numpy.parent / "numpy.libs", numpy / ".dylibs"):
@@ -127,11 +127,9 @@ def run_all(function, calls):
                 return
             function(*arguments)
 
-    helpers = []
-    if THREADS > 1 and len(waiting) > 1:
-        calm_openblas()
-        helpers = [pool.submit(work)
-                   for _ in range(min(THREADS, len(waiting)) - 1)]
+    calm_openblas()
+    helpers = [pool.submit(work)
+               for _ in range(min(THREADS, len(waiting)) - 1)]
     try:
         work()
     finally:
