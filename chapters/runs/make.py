@@ -24,7 +24,7 @@ from tinygen.models import GAN, GANConfig
 HERE = Path(__file__).parent
 
 # Trained by the command line, as a reader would
-COMMANDS = {"gan_mnist": "train gan --data mnist --steps 9000 --width 16"}
+COMMANDS = {"gan_mnist": "train gan --data mnist --steps 13500 --width 20"}
 
 # Trained by fit() on solid sprites: {name: (steps, settings)}
 ON_SPRITES = {"gan_sprites": (8000, {"width": 24, "lr": 4e-4})} | {

@@ -1,0 +1,51 @@
+"""The stored trainings that chapters show: chapters/runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygen as tg
+
+RUNS = Path(__file__).parent.parent / "chapters" / "runs"
+FILES = sorted(RUNS.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_run_says_how_it_was_made_and_draws(path):
+    """Its header names command, seed, steps and seconds; it makes images."""
+    model, header = tg.training.load_model(path)
+    note = header["note"]
+    assert note["command"].startswith("python ")
+    assert note["seed"] == 0 and note["steps"] > 0 and note["seconds"] > 0
+    images = model.sample(4, np.random.default_rng(0))
+    assert images.shape == (4, 28, 28, model.config.channels)
+    # Not one image four times
+    assert tg.metrics.diversity(images) > 0.1
+
+
+def test_the_runs_are_small():
+    """At most 2 MB each, 20 MB in all."""
+    sizes = [path.stat().st_size for path in FILES]
+    assert max(sizes) <= 2e6 and sum(sizes) <= 20e6
+
+
+def test_the_digits_took_ten_minutes_at_most():
+    """What section 4.1 says of the training on MNIST."""
+    _, header = tg.training.load_model(RUNS / "gan_mnist.safetensors")
+    assert header["note"]["seconds"] <= 600
+
+
+@pytest.mark.long
+def test_all_ten_digits_are_drawn(require):
+    """Each class is nearest to at least 2 % of 1,000 samples, and the
+    stored counts are those of the stored weights."""
+    require("data")
+    model, header = tg.training.load_model(RUNS / "gan_mnist.safetensors")
+    images, labels = tg.data.mnist()
+    samples = model.sample(1000, np.random.default_rng(0))
+    near = tg.metrics.nearest(samples, images)
+    counts = np.bincount(labels[near], minlength=10)
+    assert counts.min() >= 20
+    # float16 weights move a few samples to another neighbour
+    assert np.abs(counts - header["note"]["classes"]).sum() <= 40
