@@ -226,7 +226,38 @@ def test_ctrl_c_says_the_command_that_goes_on(tmp_path):
     saved = weights(out)[1]
     assert f"stopped after step {saved} of 1000000" in said
     line = shlex.split(said.split("to go on: ")[1])
-    assert line[:3] == ["python", "-m", "tinygen"]
+    assert Path(line[0]).samefile(sys.executable)
+    assert line[1:3] == ["-m", "tinygen"]
     line[line.index("--steps") + 1] = str(saved + 1)
     code = cli.main(line[3:])
     assert code == 0 and weights(out)[1] == saved + 1
+
+
+def test_a_gan_resumes_to_the_bit_in_another_process(tmp_path):
+    """Whatever ran first in a process: 4 steps are 2 steps and 2 more."""
+    def train(out, *argv):
+        subprocess.run([sys.executable, "-m", "tinygen", "train", "gan",
+                        "--width", "16", "--out", out, *argv],
+                       cwd=tmp_path, check=True, capture_output=True)
+
+    train("straight", "--steps", "4")
+    train("resumed", "--steps", "2")
+    train("resumed", "--steps", "4", "--resume")
+    runs = [checkpoint.load(tmp_path / out / training.CHECKPOINT)[0]
+            for out in ("straight", "resumed")]
+    assert runs[0].keys() == runs[1].keys()
+    for name, array in runs[0].items():
+        assert np.array_equal(array, runs[1][name]), name
+
+
+def test_a_run_of_fit_goes_on_from_the_command_line(run, tmp_path):
+    """fit() notes no --data; the command line names it."""
+    images = tmp_path / "pictures"
+    images.mkdir()
+    for k in range(6):
+        Image.new("RGB", (28, 28), (40 * k, 0, 0)).save(images / f"{k}.png")
+    model = tg.models.GAN(tg.models.GANConfig(width=4))
+    tg.fit(model, tg.data.folder(images), 1, batch=4, out="run")
+    code, _, err = run("train", "gan", "--resume", "--data", "pictures",
+                       "--out", "run", "--steps", 2)
+    assert code == 0, err

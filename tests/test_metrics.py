@@ -36,6 +36,8 @@ def test_nearest_names_what_does_not_fit():
 def test_diversity_against_loops():
     """0 for copies; equal to the pairwise distances written out."""
     x = np.random.default_rng(0).uniform(-1, 1, (5, 4, 4, 1))
+    with pytest.raises(ValueError, match="at least two samples, got 1"):
+        metrics.diversity(x[:1])
     assert metrics.diversity(np.repeat(x[:1], 4, axis=0)) == 0
     gaps = [np.sqrt(((a - b) ** 2).mean())
             for i, a in enumerate(x) for j, b in enumerate(x) if i != j]

@@ -462,3 +462,16 @@ def test_spoilt_files_are_refused_in_words(tmp_path):
         except ValueError as error:
             assert str(error).startswith(str(path)), error
             assert "\n" not in str(error)
+
+
+def test_the_files_of_others_stay(tmp_path):
+    """Only what a killed run left behind in its own folder is removed."""
+    theirs = tmp_path / "project" / ".thesis.partial.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("chapter 1")
+    (tmp_path / ".foo.parts").mkdir()
+    ours = tmp_path / ".checkpoint.0a1b2c3d.part.safetensors"
+    ours.write_bytes(b"half")
+    tg.fit(Toy(), images(), 1, batch=4, out=tmp_path, progress=False)
+    assert theirs.read_text() == "chapter 1"
+    assert (tmp_path / ".foo.parts").is_dir() and not ours.exists()

@@ -5,9 +5,11 @@ the traceback. Ctrl-C while training saves, and exits with code 130.
 """
 
 import argparse
+import os
 import platform
 import shlex
 import sys
+import warnings
 from pathlib import Path
 
 DEFAULTS = {"data": "sprites", "batch": 32, "seed": 0}
@@ -88,16 +90,24 @@ def train(args):
         said = str(stop).rpartition("; ")[0] or "stopped, without saving"
         again = ["train", args.model, "--resume", "--steps",
                  str(args.steps), "--out", str(out)]
-        raise KeyboardInterrupt(f"{said}; to go on: {command(again)}"
-                                ) from None
+        raise KeyboardInterrupt(
+            f"{said}; to go on: {command(again, this_python())}") from None
     print(f"{out}: trained up to step {len(history)}; its samples are in "
           f"{out / 'samples'}; for more: "
-          + command(["sample", str(out)]))
+          + command(["sample", str(out)], this_python()))
 
 
-def command(argv):
+def command(argv, python="python"):
     """The command line, as it is typed."""
-    return shlex.join(["python", "-m", "tinygen", *argv])
+    return shlex.join([python, "-m", "tinygen", *argv])
+
+
+def this_python():
+    """The Python that runs now, as one types it from here."""
+    try:
+        return os.path.relpath(sys.executable)
+    except ValueError:  # on another drive
+        return sys.executable
 
 
 def new_model(run, channels):
@@ -119,14 +129,14 @@ def stored_run(out, given):
         raise FileNotFoundError(f"there is no run to resume in {out}: start "
                                 "one without --resume")
     model, meta = training.load_model(out / training.CHECKPOINT)
-    stored = DEFAULTS | meta["config"] | meta.get("fixed", {}) | meta["note"]
+    stored = meta["config"] | meta.get("fixed", {}) | meta.get("note", {})
     stored["model"] = model.name
     for key, value in given.items():
-        if value != stored[key]:
+        if value != stored.get(key, value):
             raise ValueError(f"the run in {out} has {key} {stored[key]}, not "
-                             f"{value}: resume without it, or start another "
-                             "run")
-    return model, stored
+                             f"{value}: leave --{key.replace('_', '-')} out, "
+                             "or choose another --out")
+    return model, DEFAULTS | given | stored
 
 
 def load_images(name):
@@ -136,7 +146,15 @@ def load_images(name):
         return data.sprites(10_000, rng=0)[0]
     if name == "mnist":
         return data.mnist()[0]
-    return data.folder(name)
+    if not Path(name).is_dir():
+        raise ValueError(f"{name} is not a folder of images; --data takes "
+                         "sprites, mnist, or a folder")
+    with warnings.catch_warnings(record=True) as skipped:
+        warnings.simplefilter("always")
+        images = data.folder(name)
+    for warning in skipped:
+        print(f"tinygen: {warning.message}", file=sys.stderr)
+    return images
 
 
 def sample(args):
@@ -182,8 +200,8 @@ def threads(path):
     """How many threads the kernels use, in words."""
     if path != "numba":
         return "NumPy alone (TINYGEN_KERNELS)"
-    import numba
-    return f"{numba.get_num_threads()} threads"
+    from tinygen.engine.kernels.threads import THREADS
+    return f"{THREADS} threads"
 
 
 def main(argv=None):

@@ -45,11 +45,14 @@ def nearest(samples, images, at_once=256):
 
 
 def diversity(samples):
-    """Mean distance between two different samples, over that from 0.
+    """Mean over i != j of |x_i - x_j| / sqrt(number of values).
 
-    mean over i != j of |x_i - x_j| / sqrt(number of values): 0 when all
-    samples are the same image. To be compared with that of real images.
+    0 when all samples are the same image; to be compared with that of real
+    images. ValueError: fewer than two samples.
     """
+    if len(samples) < 2:
+        raise ValueError("diversity needs at least two samples, got "
+                         f"{len(samples)}")
     x = _as_float(samples, "diversity").reshape(len(samples), -1)
     x = x.astype(np.float64)
     square = (x * x).sum(axis=1)

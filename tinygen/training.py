@@ -8,6 +8,7 @@ to go on), history.csv, and samples/, drawn from the same noise each time.
 import csv
 import dataclasses
 import math
+import re
 import signal
 import threading
 import time
@@ -23,6 +24,10 @@ from tinygen.files import replacing, writable_folder
 from tinygen.progress import Progress
 
 CHECKPOINT = "checkpoint.safetensors"
+
+# What replacing() and writable_folder() leave behind when they are killed
+LEFT = re.compile(r"\.((checkpoint|history|\d{6})\.)?[0-9a-f]{8}\.part"
+                  r"(\.\w+)?")
 
 
 class History:
@@ -108,10 +113,10 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
                 f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
+            if run.step % checkpoint_every == 0 or run.step == steps:
+                run.save()  # before the grid: it refuses NaN in plain words
             if run.step % sample_every == 0 or run.step == steps:
                 run.draw()
-            if run.step % checkpoint_every == 0 or run.step == steps:
-                run.save()
         if ctrl_c.asked:
             run.save()
     if ctrl_c.asked:
@@ -154,8 +159,10 @@ class Run:
 
     def _claim(self):
         writable_folder(self.out / "samples")
-        for left in self.out.rglob(".*.part*"):  # of a killed process
-            left.unlink()
+        for folder in (self.out, self.out / "samples"):
+            for left in folder.iterdir():  # by a killed process
+                if LEFT.fullmatch(left.name) and left.is_file():
+                    left.unlink()
 
     def resume(self):
         """Take everything from the folder's checkpoint."""

@@ -3,6 +3,7 @@
 Networks, objective, step, sampling: the order of chapter 04_1.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,8 @@ class GANConfig:
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} is {getattr(self, key)}; it must be "
                                  "at least 1")
+        if not 0 <= self.lr < math.inf:
+            raise ValueError(f"lr is {self.lr}; it must be a number from 0")
         if self.size % 4 or self.size < 4:
             raise ValueError(
                 f"size is {self.size}, but the generator doubles the sides "

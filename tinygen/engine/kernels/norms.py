@@ -28,9 +28,9 @@ def sums(p, q, shift, out, part, parts):
         for m in range(t * CHUNK, min(t * CHUNK + CHUNK, p.shape[1])):
             p_row, q_row = p[i, m], q[i, m]
             for k in range(b):
-                d = p_row[k] - zero[k]
+                d = np.float64(p_row[k]) - zero[k]
                 first[k] += d
-                second[k] += d * (q_row[k] - zero[k])
+                second[k] += d * (np.float64(q_row[k]) - zero[k])
 
 
 @kernel

@@ -16,7 +16,6 @@ import ctypes
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 
 import numba
@@ -85,9 +84,11 @@ if hasattr(os, "register_at_fork"):  # a child has none of our threads
     os.register_at_fork(after_in_child=renew_pool)
 
 
-@cache
 def calm_openblas():
     """Let NumPy's matrix products run in the thread that asks for them.
+
+    Once, before any product: one thread and several round differently, and
+    a training that is resumed must go on to the bit.
 
     OpenBLAS keeps its threads spinning for up to 26 ms after a product, in
     case of another: during that time they take the processors from ours. A
@@ -101,6 +102,9 @@ def calm_openblas():
                          "openblas_set_num_threads"):
                 if hasattr(library, name):
                     getattr(library, name)(1)
+
+
+calm_openblas()
 
 
 def run(function, *arguments, tiles):
@@ -127,7 +131,6 @@ def run_all(function, calls):
                 return
             function(*arguments)
 
-    calm_openblas()
     helpers = [pool.submit(work)
                for _ in range(min(THREADS, len(waiting)) - 1)]
     try:
