@@ -496,3 +496,12 @@ if child:
     assert os.waitpid(child, 0)[1] == 0
 os._exit(0)"""
     python(code, TINYGEN_THREADS="2")
+
+
+def test_the_variance_survives_a_far_outlier():
+    """One pixel at 1000 among 0.1: the sums must not round in float32."""
+    x = np.full((1, 160, 160, 1), 0.1, np.float32)
+    x[0, 0, 0, 0] = 1000
+    _, _, rstd = norms.normalize(x, (0, 1, 2), 1e-5)
+    want = 1 / np.sqrt(x.astype(np.float64).var() + 1e-5)
+    assert abs(rstd.item() - want) <= 1e-6 * want
