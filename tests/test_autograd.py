@@ -569,3 +569,12 @@ def test_random_programs(seed):
 def test_many_random_programs():
     for seed in range(10, 400):
         tg.check_grads(*random_program(seed))
+
+
+def test_a_copy_has_its_own_array_and_the_name():
+    """Writing to a shallow copy must not reach the original unseen."""
+    a = tg.Tensor([1.0], name="w")
+    b = copy.copy(a)
+    b.assign([5.0])
+    assert a.data[0] == 1 and b.name == "w"
+    assert copy.deepcopy(a).name == "w"

@@ -370,3 +370,12 @@ def test_convtranspose_doubles_and_conv_keeps_the_sides():
 def test_pool_of_no_known_kind():
     with pytest.raises(ValueError, match='Pool: kind is "avg" or "max"'):
         tg.Pool("mean")
+
+
+def test_a_subclass_of_sequential_keeps_its_own_parameters():
+    class Net(tg.Sequential):
+        def __init__(self):
+            super().__init__(tg.Linear(2, 1, rng=np.random.default_rng(0)))
+            self.extra = tg.Tensor([1.0])
+
+    assert list(tg.parameters(Net())) == ["0.w", "0.b", "extra"]

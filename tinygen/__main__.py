@@ -24,12 +24,20 @@ def positive(text):
     return int(text)
 
 
+def from_zero(text):
+    """A whole number from 0 on, for argparse."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number "
+                                         "from 0 on")
+    return int(text)
+
+
 TRAIN = (  # option, type, default, help; None: as the model or the run has it
     ("--data", str, None, "sprites (the default), mnist, or a folder"),
     ("--steps", positive, 2000, "train up to this step; default 2000"),
     ("--out", Path, None, "the run's folder; default runs/MODEL-DATA"),
     ("--batch", positive, None, "images in a step; default 32"),
-    ("--seed", int, None, "of every random number; default 0"),
+    ("--seed", from_zero, None, "of every random number; default 0"),
     ("--width", positive, None, "channels of the networks"),
     ("--loss", str, None, "non_saturating (the default), minimax, "
      "least_squares, hinge or wasserstein"),
@@ -41,7 +49,7 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
 SAMPLE = (
     ("--n", positive, 64, "how many images; default 64"),
     ("--out", Path, Path("grid.png"), "the picture; default grid.png"),
-    ("--seed", int, 0, "of the noise; default 0"))
+    ("--seed", from_zero, 0, "of the noise; default 0"))
 
 
 def parser():

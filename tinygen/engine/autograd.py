@@ -129,8 +129,8 @@ class Tensor:
         self.version += 1
 
     def __reduce__(self):
-        # A copy or a pickle is a leaf of its own, with its own serial.
-        return Tensor, (self.data,)
+        # A copy or a pickle is a leaf of its own: own serial, own array.
+        return _leaf, (self.data.copy(), self.name)
 
     def __float__(self):
         return self.item()
@@ -149,6 +149,10 @@ class Tensor:
                                 separator=", ", prefix="Tensor(")
         made = f", op={self.op.name}" if self.op else ""
         return f"Tensor({array}, {self.dtype}{made})"
+
+
+def _leaf(data, name):
+    return Tensor(data, name=name)
 
 
 class Op:

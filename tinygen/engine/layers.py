@@ -37,10 +37,12 @@ def _walk(obj, path="", seen=None):
     if isinstance(obj, (Tensor, np.ndarray)):
         yield path, obj
         return
-    if isinstance(obj, Sequential):
-        obj = obj.layers        # "up1.conv.w", not "layers.up1.layers.conv.w"
     if isinstance(obj, dict):
         items = obj.items()
+    elif isinstance(obj, Sequential):
+        # "up1.conv.w", not "layers.up1.layers.conv.w"
+        own = {k: v for k, v in vars(obj).items() if k != "layers"}
+        items = (obj.layers | own).items()
     elif isinstance(obj, (list, tuple)):
         items = enumerate(obj)
     else:
