@@ -26,6 +26,9 @@ __all__ = ["SPRITE_NAMES", "Batches", "batches", "cache_folder", "folder",
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
+# The largest size of a value in [-1, 1]: resizing and rounding overshoot
+LIMIT = 1.0001
+
 
 def to_float(images):
     """x / 127.5 - 1: uint8 0..255 to float32 [-1, 1], any shape.
@@ -54,7 +57,7 @@ def in_range(images, who):
         raise ValueError(f"{who} takes floats in [-1, 1], "
                          f"not {images.dtype}")
     low, high = (images.min(), images.max()) if images.size else (0, 0)
-    if not (low >= -1.0001 and high <= 1.0001):  # not (...): NaN is refused
+    if not (low >= -LIMIT and high <= LIMIT):  # not (...): NaN is refused
         raise ValueError(f"{who} takes values in [-1, 1], but these reach "
                          f"from {low:.6g} to {high:.6g}")
     return images

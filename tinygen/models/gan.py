@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygen.data import LIMIT
 from tinygen.engine import losses
 from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import (
@@ -210,7 +211,7 @@ class GAN:
                 f"this GAN makes images {c.size} x {c.size} x {c.channels}, "
                 f"the batch holds {images.shape[1:]}; set size and channels "
                 "in GANConfig to those of your images")
-        if images.dtype.kind != "f" or not np.abs(images).max() <= 1.0001:
+        if images.dtype.kind != "f" or not np.abs(images).max() <= LIMIT:
             raise ValueError(
                 f"the batch holds {images.dtype} in {images.min():.3g}.."
                 f"{images.max():.3g}; a GAN trains on floats in [-1, 1]: "
