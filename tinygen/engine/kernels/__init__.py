@@ -16,7 +16,7 @@ if PATH not in ("plain", "numba"):
                      f"'numba'")
 if PATH == "numba":
     try:
-        import numba  # noqa: F401
+        from . import threads
     except ImportError as error:
         warnings.warn(f"Numba cannot be imported ({error}); the kernels run "
                       f"in plain NumPy, several times slower",

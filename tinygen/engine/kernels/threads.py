@@ -12,15 +12,13 @@ the process when two threads enter it, and functions compiled for them take
 several times as long to compile. This pool starts a kernel in 10 microseconds.
 """
 
-import ctypes
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numba
-import numpy as np
 from numba.core import event
+from threadpoolctl import threadpool_limits
 
 # Allowed besides IEEE arithmetic: a*b+c in one step, sums in any order, any
 # sign of zero. All of "fastmath" would delete the tests for NaN.
@@ -84,27 +82,22 @@ if hasattr(os, "register_at_fork"):  # a child has none of our threads
     os.register_at_fork(after_in_child=renew_pool)
 
 
-def calm_openblas():
-    """Let NumPy's matrix products run in the thread that asks for them.
+def calm_blas():
+    """Let matrix products run in the thread that asks for them.
 
-    Once, before any product: one thread and several round differently, and
-    a training that is resumed must go on to the bit.
-
-    OpenBLAS keeps its threads spinning for up to 26 ms after a product, in
-    case of another: during that time they take the processors from ours. A
-    GAN's step, 9 products among 100 kernels, took a seventh longer.
+    Kernels multiply with np.dot, which in compiled code is SciPy's BLAS; the
+    engine's few other products are NumPy's. A BLAS keeps threads of its own
+    spinning after a product, in case of another, and takes the processors
+    from ours. It is done once, before any product: one thread and several
+    round differently, and a training that is resumed must go on to the bit.
+    It holds for the whole process; `with threadpoolctl.threadpool_limits(4):`
+    gives a block of NumPy code its threads back.
     """
-    numpy = Path(np.__file__).parent
-    for folder in (numpy.parent / "numpy.libs", numpy / ".dylibs"):
-        for path in folder.glob("*openblas*"):
-            library = ctypes.CDLL(str(path))
-            for name in ("scipy_openblas_set_num_threads64_",
-                         "openblas_set_num_threads"):
-                if hasattr(library, name):
-                    getattr(library, name)(1)
+    import scipy.linalg.cython_blas  # noqa: F401  loads SciPy's BLAS
+    threadpool_limits(1, user_api="blas")
 
 
-calm_openblas()
+calm_blas()
 
 
 def run(function, *arguments, tiles):
