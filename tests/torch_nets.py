@@ -27,12 +27,18 @@ def _objects(net):
                 yield from _objects(item)
 
 
-def torch_layer(torch, layer):
-    """The PyTorch module, N C H W, of one tinygen layer, same weights."""
+def torch_layer(torch, layer, layout=None):
+    """The PyTorch module, N C H W, of one tinygen layer, same weights.
+
+    layout, a torch.memory_format, is for speed: images are laid out in it,
+    and activations work in place.
+    """
     nn, kind = torch.nn, type(layer).__name__
     if isinstance(layer, tg.Sequential):
-        return nn.Sequential(*[torch_layer(torch, x)
+        return nn.Sequential(*[torch_layer(torch, x, layout)
                                for x in layer.layers.values()])
+    if kind == "Residual":
+        return _residual(torch, torch_layer(torch, layer.body, layout))
     if kind == "Linear":
         made = nn.Linear(*layer.w.shape)
         weight = layer.w.data.T
@@ -50,10 +56,13 @@ def torch_layer(torch, layer):
     elif kind == "BatchNorm":
         made = nn.BatchNorm2d(len(layer.scale), layer.eps, layer.rate)
         weight = layer.scale.data
+    elif kind == "InstanceNorm":
+        made = nn.InstanceNorm2d(len(layer.scale), layer.eps, affine=True)
+        weight = layer.scale.data
     else:
-        return _without_weights(torch, layer, kind)
+        return _without_weights(torch, layer, kind, layout)
     made = made.double()
-    bias = layer.shift if kind == "BatchNorm" else layer.b
+    bias = layer.shift if hasattr(layer, "shift") else layer.b
     with torch.no_grad():
         made.weight.copy_(torch.tensor(weight.copy()))
         made.bias.copy_(torch.tensor(bias.data))
@@ -62,16 +71,34 @@ def torch_layer(torch, layer):
     return made
 
 
-def _without_weights(torch, layer, kind):
+def _residual(torch, inner):
+    class Residual(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = inner
+
+        def forward(self, x):
+            return x + self.body(x)
+
+    return Residual()
+
+
+def _without_weights(torch, layer, kind, layout):
     nn = torch.nn
 
     class ToImages(nn.Module):
         def forward(self, x):
-            return x.reshape(-1, *layer.shape).permute(0, 3, 1, 2)
+            x = x.reshape(-1, *layer.shape).permute(0, 3, 1, 2)
+            return x if layout is None else x.contiguous(memory_format=layout)
 
     class FromImages(nn.Module):
         def forward(self, x):
             return x.permute(0, 2, 3, 1).flatten(1)
 
-    return {"Reshape": ToImages, "Flatten": FromImages, "Activation": nn.Tanh,
-            "LeakyReLU": lambda: nn.LeakyReLU(layer.slope)}[kind]()
+    in_place = layout is not None
+    if kind == "Activation":
+        kind = layer.function.__name__
+    return {"Reshape": ToImages, "Flatten": FromImages, "tanh": nn.Tanh,
+            "relu": lambda: nn.ReLU(in_place),
+            "LeakyReLU": lambda: nn.LeakyReLU(layer.slope, in_place),
+            }[kind]()
