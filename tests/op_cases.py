@@ -99,16 +99,26 @@ CASES = {
         ([(2, 3, 4, 2), (2, 3, 2, 1)], {"pad": 1}),
         ([(1, 5, 4, 1), (3, 3, 1, 2)], {"stride": 2, "pad": 1}),
         ([(1, 7, 5, 1), (1, 2, 1, 1)], {"stride": 3}),
-        ([(1, 4, 4, 1), (4, 4, 1, 1)], {"stride": 2, "pad": 1})],
+        ([(1, 4, 4, 1), (4, 4, 1, 1)], {"stride": 2, "pad": 1}),
+        ([(2, 3, 4, 2), (2, 3, 2, 3), (3,)], {"pad": 1})],
     "conv_transpose2d": [
         ([(1, 2, 2, 1), (3, 3, 1, 1)], {"hw": (4, 4)}),
         ([(1, 2, 3, 2), (4, 4, 1, 2)], {"hw": (4, 6), "stride": 2, "pad": 1}),
         ([(2, 2, 2, 1), (3, 2, 2, 1)], {"hw": (4, 3), "stride": 2, "pad": 1}),
-        ([(1, 2, 2, 1), (2, 2, 1, 1)], {"hw": (7, 5), "stride": 3})],
+        ([(1, 2, 2, 1), (2, 2, 1, 1)], {"hw": (7, 5), "stride": 3}),
+        ([(1, 2, 3, 2), (4, 4, 3, 2), (3,)],
+         {"hw": (4, 6), "stride": 2, "pad": 1})],
     "conv2d_filter_grad": [
         ([(1, 3, 4, 2), (1, 2, 3, 1)], {"hw": (2, 2)}),
         ([(2, 4, 3, 1), (2, 2, 2, 2)], {"hw": (3, 3), "stride": 2, "pad": 1}),
         ([(1, 7, 5, 1), (1, 2, 2, 1)], {"hw": (2, 2), "stride": 3})],
+    "upsample_conv2d": [
+        ([(1, 1, 1, 1), (3, 3, 1, 1)], {}),
+        ([(2, 3, 2, 2), (3, 3, 2, 3), (3,)], {})],
+    "upsample_conv2d_adjoint": [([(1, 2, 2, 1), (3, 3, 1, 1)], {}),
+                                ([(2, 4, 6, 2), (3, 3, 3, 2)], {})],
+    "upsample_conv2d_filter_grad": [([(1, 1, 1, 1), (1, 2, 2, 1)], {}),
+                                    ([(2, 2, 3, 2), (2, 4, 6, 1)], {})],
     "upsample2d": [([(1, 1, 1, 1)], {}), ([(2, 3, 2, 1)], {})],
     "upsample2d_adjoint": [([(1, 2, 2, 1)], {}), ([(2, 2, 4, 2)], {})],
     "avg_pool2d": [([(1, 4, 4, 2)], {}), ([(1, 5, 3, 1)], {}),
@@ -163,9 +173,20 @@ def _reduce(name):
     return reduce
 
 
-def _conv(torch, x, w, stride=1, pad=0):
+def _conv(torch, x, w, b=None, stride=1, pad=0):
     return back(torch.nn.functional.conv2d(
-        images(x), filters(w).contiguous(), stride=stride, padding=pad))
+        images(x), filters(w).contiguous(), b, stride=stride, padding=pad))
+
+
+def _transposed(torch, g, w, b=None, *, hw, **k):
+    x = _adjoint(torch, lambda x: _conv(torch, x, w, **k), g, len(g), *hw,
+                 w.shape[2])
+    return x if b is None else x + b
+
+
+def _upsampled(torch, x, w, b=None):
+    return _conv(torch, back(torch.nn.functional.interpolate(
+        images(x), scale_factor=2, mode="nearest")), w, b, pad=1)
 
 
 def _adjoint(torch, f, g, *shape):
@@ -199,10 +220,15 @@ TORCH |= {
     "leaky_relu": lambda t, x, slope=0.2: t.nn.functional.leaky_relu(x, slope),
     "leaky_relu_grad": lambda t, g, x, slope: t.where(x > 0, g, slope * g),
     "conv2d": _conv,
-    "conv_transpose2d": lambda t, g, w, hw, **k: _adjoint(
-        t, lambda x: _conv(t, x, w, **k), g, len(g), *hw, w.shape[2]),
+    "conv_transpose2d": _transposed,
     "conv2d_filter_grad": lambda t, x, g, hw, **k: _adjoint(
         t, lambda w: _conv(t, x, w, **k), g, *hw, x.shape[3], g.shape[3]),
+    "upsample_conv2d": _upsampled,
+    "upsample_conv2d_adjoint": lambda t, g, w: _adjoint(
+        t, lambda x: _upsampled(t, x, w), g, len(g), g.shape[1] // 2,
+        g.shape[2] // 2, w.shape[2]),
+    "upsample_conv2d_filter_grad": lambda t, x, g: _adjoint(
+        t, lambda w: _upsampled(t, x, w), g, 3, 3, x.shape[3], g.shape[3]),
     "upsample2d": lambda t, x: back(t.nn.functional.interpolate(
         images(x), scale_factor=2, mode="nearest")),
     "upsample2d_adjoint": lambda t, g: 4 * _pool(t, g),

@@ -14,6 +14,7 @@ from tinygen.engine.kernels import (
     norms,
     plain,
     pooling,
+    upsampling,
 )
 from tinygen.engine.kernels.sizes import output_size
 from tinygen.engine.kernels.threads import run
@@ -135,6 +136,11 @@ def test_a_batch_of_no_images(path):
     assert path.conv_transpose2d(g, w, (5, 5), 1, 0).shape == x.shape
     dw = path.conv2d_filter_grad(x, g, (3, 3), 1, 0)
     assert np.array_equal(dw, 0 * w)
+    path = upsampling if path is convolution else plain
+    assert path.upsample_conv2d(x, w).shape == (0, 10, 10, 4)
+    assert path.upsample_conv2d_adjoint(g[:, :2, :2], w).shape == (0, 1, 1, 2)
+    dw = path.upsample_conv2d_filter_grad(x[:, :1, :1], g[:, :2, :2])
+    assert np.array_equal(dw, 0 * w)
 
 
 def test_nan_passes_through():
@@ -144,16 +150,38 @@ def test_nan_passes_through():
     assert bad[0, 1:4, 2:5].all() and bad.sum() == 9 * w.shape[3]
 
 
-def test_upsampling_before_a_3x3_filter_is_a_transposed_4x4():
-    """Nearest x2, then 3x3 with pad 1: stride 2, pad 1 and one 4x4 filter."""
+@DTYPES
+def test_upsampling_and_convolution_equal_plain(dtype):
+    """Images of a tile, of several, and lines of one image."""
     rng = np.random.default_rng(5)
-    x, w = numbers(rng, 2, 5, 4, 3), numbers(rng, 3, 3, 3, 2)
-    w4 = np.zeros((4, 4, 2, 3))
-    flipped = w[::-1, ::-1].swapaxes(2, 3)
-    for u, v in product(range(2), range(2)):
-        w4[u:u + 3, v:v + 3] += flipped
-    assert_close(convolution.conv_transpose2d(x, w4, (10, 8), 2, 1),
-                 conv_loops(plain.upsample2d(x), w, 1, 1))
+    for n, h, v, c, o in [(2, 3, 5, 2, 4), (1, 1, 1, 1, 1), (3, 7, 6, 3, 5),
+                          (1, 20, 17, 4, 3), (40, 7, 7, 2, 2),
+                          (1, 40, 40, 3, 2), (9, 14, 14, 5, 1)]:
+        x, g = numbers(rng, n, h, v, c), numbers(rng, n, 2 * h, 2 * v, o)
+        w, b = numbers(rng, 3, 3, c, o), numbers(rng, o)
+        x, g, w, b = (a.astype(dtype) for a in (x, g, w, b))
+        for name, arguments in (("upsample_conv2d", (x, w)),
+                                ("upsample_conv2d", (x, w, b)),
+                                ("upsample_conv2d_adjoint", (g, w)),
+                                ("upsample_conv2d_filter_grad", (x, g))):
+            assert_close(getattr(upsampling, name)(*arguments),
+                         getattr(plain, name)(*arguments))
+
+
+@DTYPES
+def test_convolutions_add_a_bias(dtype):
+    rng = np.random.default_rng(6)
+    x, w, g, stride, pad = conv_case(SHAPES[2], rng, dtype)
+    for name, arguments, o in (
+            ("conv2d", (x, w, stride, pad), w.shape[3]),
+            ("conv_transpose2d", (g, w, x.shape[1:3], stride, pad),
+             w.shape[2])):
+        b = numbers(rng, o, dtype=dtype)
+        for path in (plain, convolution):
+            conv = getattr(path, name)
+            assert_close(conv(*arguments, b), conv(*arguments) + b)
+            with pytest.raises(ValueError, match="the shape of the bias"):
+                conv(*arguments, b[1:])
 
 
 @DTYPES

@@ -21,13 +21,13 @@ layer              output  parameters  multiplications
 ------------------------------------------------------
 conv Conv2d        2x2x3           57              216
 act LeakyReLU      2x2x3            0                0
-up UpsampleConv2d  4x4x4          112              768
+up UpsampleConv2d  4x4x4          112              432
 norm BatchNorm     4x4x4            8                0
 flat Flatten       64               0                0
 out Linear         1               64               64
 tanh tanh          1                0                0
 ------------------------------------------------------
-total                             241            1,048"""
+total                             241              712"""
 
 
 @pytest.mark.parametrize("layer, shape, want", [
@@ -35,8 +35,8 @@ total                             241            1,048"""
     (lambda: tg.Conv2d(2, 3, 3, rng=rng()), (4, 5, 2), 20 * 3 * 9 * 2),
     (lambda: tg.ConvTranspose2d(2, 3, 4, rng=rng()), (2, 2, 2),
      4 * 2 * 16 * 3),
-    # 4 taps for each of the 2 x 4 x 4 pixels, not 9
-    (lambda: tg.UpsampleConv2d(2, 3, rng=rng()), (2, 2, 2), 16 * 3 * 4 * 2),
+    # 9 products for each of the 2 x 2 pixels, not 36
+    (lambda: tg.UpsampleConv2d(2, 3, rng=rng()), (2, 2, 2), 4 * 3 * 9 * 2),
     (lambda: tg.Residual(tg.Linear(3, 3, rng=rng())), (3,), 9),
     (lambda: tg.Residual(tg.Linear(3, 3, rng=rng()), tg.Residual(tg.Tanh())),
      (3,), 9),      # two paths lead back to one product

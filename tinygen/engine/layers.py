@@ -130,6 +130,10 @@ def _bias(n, bias):
     return Tensor(np.zeros(n, np.float32)) if bias else None
 
 
+def _given(b):
+    return () if b is None else (b,)
+
+
 def _plus(y, b):
     return y if b is None else y + b
 
@@ -159,8 +163,8 @@ class Conv2d:
         self.b = _bias(c_out, bias)
 
     def __call__(self, x, train=False, rng=None):
-        return _plus(conv2d(x, self.w, stride=self.stride, pad=self.pad),
-                     self.b)
+        return conv2d(x, self.w, *_given(self.b), stride=self.stride,
+                      pad=self.pad)
 
 
 class ConvTranspose2d:
@@ -180,9 +184,8 @@ class ConvTranspose2d:
     def __call__(self, x, train=False, rng=None):
         hw = tuple((n - 1) * self.stride + self.size - 2 * self.pad
                    for n in x.shape[1:3])
-        y = conv_transpose2d(x, self.w, hw=hw, stride=self.stride,
-                             pad=self.pad)
-        return _plus(y, self.b)
+        return conv_transpose2d(x, self.w, *_given(self.b), hw=hw,
+                                stride=self.stride, pad=self.pad)
 
 
 class UpsampleConv2d:
@@ -196,7 +199,7 @@ class UpsampleConv2d:
         self.b = _bias(c_out, bias)
 
     def __call__(self, x, train=False, rng=None):
-        return _plus(upsample_conv2d(x, self.w), self.b)
+        return upsample_conv2d(x, self.w, *_given(self.b))
 
 
 class Embedding:

@@ -41,6 +41,11 @@ if PATH == "numba":
         upsample2d,
         upsample2d_adjoint,
     )
+    from .upsampling import (
+        upsample_conv2d,
+        upsample_conv2d_adjoint,
+        upsample_conv2d_filter_grad,
+    )
 else:
     from .plain import (
         adam_update,
@@ -59,6 +64,9 @@ else:
         sgd_update,
         upsample2d,
         upsample2d_adjoint,
+        upsample_conv2d,
+        upsample_conv2d_adjoint,
+        upsample_conv2d_filter_grad,
     )
 
 
@@ -69,6 +77,8 @@ def warmup(dtype=np.float32):
     conv2d(x, w, 1, 1)
     conv_transpose2d(x, w, (4, 4), 1, 1)
     conv2d_filter_grad(x, x, (3, 3), 1, 1)
+    upsample_conv2d_filter_grad(x, upsample_conv2d(x, w))
+    upsample_conv2d_adjoint(x, w)
     upsample2d_adjoint(upsample2d(x))
     avg_pool2d_adjoint(avg_pool2d(x, 2, 2), (4, 4), 2, 2)
     index = max_pool2d_argmax(x, 2, 2)

@@ -7,11 +7,13 @@ except the two updates, which write in place.
 import numpy as np
 
 from .sizes import (
+    check_bias,
     check_conv2d,
     check_filter_grad,
     check_pool,
     check_spread,
     check_transpose,
+    check_upsample,
 )
 
 # --- convolution -----------------------------------------------------------
@@ -33,8 +35,9 @@ def seen_by(xp, u, v, stride, ho, wo):
               v:v + stride * (wo - 1) + 1:stride]
 
 
-def conv2d(x, w, stride, pad):
-    """y[n,i,j,o] = sum_uvc x[n, i*stride+u-pad, j*stride+v-pad, c] w[u,v,c,o].
+def conv2d(x, w, stride, pad, b=None):
+    """y[n,i,j,o] = b[o] +
+    sum_uvc x[n, i*stride+u-pad, j*stride+v-pad, c] w[u,v,c,o].
 
     x is [n, h, w, c], w is [kh, kw, c, o]; x counts as zero outside.
     """
@@ -42,14 +45,15 @@ def conv2d(x, w, stride, pad):
     kh, kw, _, o = w.shape
     xp = padded(x, pad)
     y = np.zeros((x.shape[0], ho, wo, o), x.dtype)
+    y += check_bias(b, y)
     for u in range(kh):
         for v in range(kw):
             y += np.tensordot(seen_by(xp, u, v, stride, ho, wo), w[u, v], 1)
     return y
 
 
-def conv_transpose2d(g, w, hw, stride, pad):
-    """The adjoint of conv2d in x: <conv2d(x, w), g> = <x, result>.
+def conv_transpose2d(g, w, hw, stride, pad, b=None):
+    """The adjoint of conv2d in x: <conv2d(x, w), g> = <x, result>; plus b.
 
     x[n, i*stride+u-pad, j*stride+v-pad, c] += sum_o g[n,i,j,o] w[u,v,c,o].
     g is [n, ho, wo, o], the result [n, *hw, c]; hw is needed because, with
@@ -63,7 +67,8 @@ def conv_transpose2d(g, w, hw, stride, pad):
         for v in range(kw):
             seen = seen_by(xp, u, v, stride, ho, wo)
             seen += np.tensordot(g, w[u, v].T, 1)
-    return np.ascontiguousarray(xp[:, pad:pad + hw[0], pad:pad + hw[1]])
+    x = xp[:, pad:pad + hw[0], pad:pad + hw[1]]
+    return x + check_bias(b, x)
 
 
 def conv2d_filter_grad(x, g, hw, stride, pad):
@@ -94,6 +99,24 @@ def upsample2d_adjoint(g):
     """x[n,i,j,c] = the sum of g over the 2x2 block that upsample2d wrote."""
     return (g[:, 0::2, 0::2] + g[:, 0::2, 1::2]
             + g[:, 1::2, 0::2] + g[:, 1::2, 1::2])
+
+
+def upsample_conv2d(x, w, b=None):
+    """conv2d(upsample2d(x), w, 1, 1, b), w [3, 3, c, o]."""
+    check_upsample(x, w)
+    return conv2d(upsample2d(x), w, 1, 1, b)
+
+
+def upsample_conv2d_adjoint(g, w):
+    """The adjoint in x: <upsample_conv2d(x, w), g> = <x, result>."""
+    check_upsample(g=g, w=w)
+    return upsample2d_adjoint(conv_transpose2d(g, w, g.shape[1:3], 1, 1))
+
+
+def upsample_conv2d_filter_grad(x, g):
+    """The adjoint in w: <upsample_conv2d(x, w), g> = <w, result>."""
+    check_upsample(x, g=g)
+    return conv2d_filter_grad(upsample2d(x), g, (3, 3), 1, 1)
 
 
 def avg_pool2d(x, size, stride):

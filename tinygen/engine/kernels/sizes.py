@@ -1,4 +1,5 @@
 """The shapes of convolutions and pools, and what is wrong with bad ones."""
+import numpy as np
 
 
 def output_size(hw, window, stride, pad=0):
@@ -56,6 +57,35 @@ def check_filter_grad(x, g, hw, stride, pad):
     check_arrays(x=x, g=g)
     check_equal("the shape of g without channels", g.shape[:3],
                 (len(x), *output_size(x.shape[1:3], hw, stride, pad)))
+
+
+def check_upsample(x=None, w=None, g=None):
+    """Raise unless w is [3, 3, c, o], and the images fit: x [n, h, v, c], g
+    [n, 2h, 2v, o]."""
+    given = {"x": x, "w": w, "g": g}
+    check_arrays(**{name: a for name, a in given.items() if a is not None})
+    if w is not None:
+        check_equal("the size of the filter", w.shape[:2], (3, 3))
+    if x is not None and w is not None:
+        check_equal("the filter's number of input channels", w.shape[2],
+                    x.shape[3])
+    if g is not None and w is not None:
+        check_equal("the filter's number of output channels", w.shape[3],
+                    g.shape[3])
+    if g is not None and (g.shape[1] % 2 or g.shape[2] % 2):
+        raise ValueError(f"the sides of g must be even, got {g.shape[1:3]}")
+    if x is not None and g is not None:
+        check_equal("the shape of g without channels", g.shape[:3],
+                    (len(x), 2 * x.shape[1], 2 * x.shape[2]))
+
+
+def check_bias(b, y):
+    """b, or zeros if there is none: one number a channel of y."""
+    if b is None:
+        return np.zeros(y.shape[3], y.dtype)
+    check_equal("the shape of the bias", b.shape, y.shape[3:])
+    check_equal("the dtype of the bias", b.dtype, y.dtype)
+    return np.ascontiguousarray(b)
 
 
 def check_pool(x, size, stride):
