@@ -131,12 +131,19 @@ CASES = {
     "scatter_hw": [([(2, 2, 2, 2)], {"at": AT, "hw": (3, 3)})],
     # fused
     "normalize": [([(2, 2, 3, 2)], {"axes": (0, 1, 2)}),
+                  ([(2, 2, 3, 2), (2,), (2,)], {"axes": (0, 1, 2)}),
                   ([(2, 2, 2, 2)], {"axes": (1, 2)}),
+                  ([(2, 2, 2, 2), (2,), (2,)], {"axes": (1, 2)}),
                   ([(2, 2, 2, 2)], {"axes": (1, 2, 3), "eps": 0.1}),
                   ([(4, 3)], {"axes": (0,)}), ([(3, 4)], {"axes": (1,)})],
+    "normalize_sums": [
+        ([(2, 2, 2, 1), (2, 2, 2, 1)], {"axes": (0, 1, 2)}),
+        ([(2, 2, 2, 2), (2, 2, 2, 2)], {"axes": (1, 2), "eps": 0.1})],
     "normalize_grad": [
         ([(2, 2, 2, 1), (2, 2, 2, 1)], {"axes": (0, 1, 2)}),
+        ([(2, 2, 2, 2), (2, 2, 2, 2), (2,)], {"axes": (0, 1, 2)}),
         ([(1, 2, 2, 2), (1, 2, 2, 2)], {"axes": (1, 2), "eps": 0.1}),
+        ([(2, 2, 2, 1), (2, 2, 2, 1), (1,)], {"axes": (1, 2), "eps": 0.1}),
         ([(3, 2), (3, 2)], {"axes": (0,)})],
     "bce_terms": [([(4,), (4,)], {}), ([(2, 3), ()], {}),
                   ([(2, 1), (2, 3)], {})],
@@ -157,9 +164,15 @@ def filters(w):
     return w.permute(3, 2, 0, 1)
 
 
-def _norm(torch, x, axes, eps=1e-5):
+def _norm(torch, x, scale=1, shift=0, *, axes, eps=1e-5):
     centred = x - x.mean(axes, keepdim=True)
-    return centred / (x.var(axes, keepdim=True, unbiased=False) + eps).sqrt()
+    rstd = (x.var(axes, keepdim=True, unbiased=False) + eps) ** -0.5
+    return centred * rstd * scale + shift
+
+
+def _norm_sums(torch, g, x, axes, **k):
+    y = _norm(torch, x, axes=axes, **k)
+    return torch.stack([g.sum(axes, True), (g * y).sum(axes, True)])
 
 
 def _pool(torch, x, size=2, stride=2):
@@ -235,9 +248,9 @@ TORCH |= {
     "avg_pool2d": _pool,
     "avg_pool2d_adjoint": lambda t, g, hw, **k: _adjoint(
         t, lambda x: _pool(t, x, **k), g, len(g), *hw, g.shape[3]),
-    "normalize": _norm,
-    "normalize_grad": lambda t, g, x, **k: t.autograd.grad(
-        _norm(t, x, **k), x, g, create_graph=True)[0],
+    "normalize": _norm, "normalize_sums": _norm_sums,
+    "normalize_grad": lambda t, g, x, *scale, **k: t.autograd.grad(
+        _norm(t, x, *scale, **k), x, g, create_graph=True)[0],
     "bce_terms": lambda t, x, y: (
         t.nn.functional.binary_cross_entropy_with_logits(
             *t.broadcast_tensors(x, y), reduction="none")),

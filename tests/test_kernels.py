@@ -302,41 +302,69 @@ def test_max_pooling(dtype, size, stride):
 
 # --- normalisation and activation ------------------------------------------
 
-@DTYPES
-@pytest.mark.parametrize("shape, axes", [
+NORMS = pytest.mark.parametrize("shape, axes", [
     ((2, 5, 4, 3), (0, 1, 2)), ((2, 5, 4, 3), (1, 2)), ((3, 4, 2, 5), (3,)),
     ((3, 4, 2, 5), (1, 2, 3)), ((3, 4, 2, 5), (0, 2)), ((7, 3), (0,)),
     ((4, 6), (1,)), ((40, 13, 11, 6), (0, 1, 2)), ((3, 20, 19, 30), (1, 2)),
-    ((3, 20, 19, 30), (-3, -2, -1)), ((1, 1, 1, 4), (0, 1, 2))])
-def test_normalisation(dtype, shape, axes):
+    ((3, 20, 19, 30), (-3, -2, -1)), ((1, 1, 1, 4), (0, 1, 2)),
+    ((4, 3, 37, 1), (0, 1, 2)), ((2, 16, 16, 40), (1, 2)), ((5,), (0,)),
+    ((2, 9, 9, 8), (0, 1, 2, 3)), ((3, 33, 41, 130), (1, 2))])
+
+
+@DTYPES
+@NORMS
+def test_sums_and_moments(dtype, shape, axes):
     rng = np.random.default_rng(10)
     x, g = (numbers(rng, *shape, dtype=dtype) * 3 + 5 for _ in "xg")
-    exact = x.astype(np.float64)
-    mean = exact.mean(axis=axes, keepdims=True)
-    rstd = 1 / np.sqrt(exact.var(axis=axes, keepdims=True) + 1e-5)
-    expected = [a.astype(dtype) for a in ((exact - mean) * rstd, mean, rstd)]
-    dx = plain.normalize_grad(*(a.astype(np.float64) for a in (
-        g, expected[0], rstd)), axes)
-    for path in (plain, norms):
-        got = path.normalize(x, axes, 1e-5)
-        if x.size > x.shape[-1]:  # else y is zero, and nothing to compare
-            assert_close(got[0], expected[0])
-        for a, b in zip(got[1:], expected[1:]):
-            assert_close(a, b)
-        grad = path.normalize_grad(g, expected[0], expected[2], axes)
-        assert np.abs(grad - dx).max() <= (
-            TOLERANCE[dtype] * np.abs(g).max() * rstd.max())
-        assert grad.dtype == dtype
+    turned = np.asfortranarray(x)
+    exact, g64 = x.astype(np.float64), g.astype(np.float64)
+    mean, var = exact.mean(axes, keepdims=True), exact.var(axes, keepdims=True)
+    products = np.stack([g64.sum(axes, keepdims=True),
+                         (g64 * (exact - mean)).sum(axes, keepdims=True)])
+    for path, a in product((plain, norms), (x, turned)):
+        for y, want in zip([path.sum_over(a, axes), *path.moments(a, axes)],
+                           [exact.sum(axes, keepdims=True), mean, var]):
+            assert_close(np.ascontiguousarray(y), want.astype(dtype))
+        y = path.product_sums(g, a, mean.astype(dtype), axes)
+        # Its terms are of both signs, and nearly cancel.
+        assert np.abs(y - products).max() <= TOLERANCE[dtype] * np.abs(
+            products[0]).max()
+        assert y.dtype == dtype and y.shape == products.shape
 
 
-def test_normalize_grad_is_the_derivative():
+@DTYPES
+@NORMS
+def test_combinations(dtype, shape, axes):
     rng = np.random.default_rng(11)
-    x, g, d = (numbers(rng, 2, 4, 3, 2) for _ in "xgd")
-    y, _, rstd = norms.normalize(x, (1, 2), 1e-5)
-    difference = (norms.normalize(x + 1e-6 * d, (1, 2), 1e-5)[0]
-                  - norms.normalize(x - 1e-6 * d, (1, 2), 1e-5)[0]) / 2e-6
-    slope = np.vdot(norms.normalize_grad(g, y, rstd, (1, 2)), d)
-    assert slope == pytest.approx(np.vdot(difference, g), rel=1e-6)
+    p, q = (numbers(rng, *shape, dtype=dtype) for _ in "pq")
+    group = p.sum(axes, keepdims=True).shape
+    centre, slope = (numbers(rng, *group, dtype=dtype) for _ in "cs")
+    for scale, shift in [(0, 0), (slope, centre)]:
+        y = norms.combine(p, q, centre, scale, slope, shift, axes)
+        assert_close(y, plain.combine(p, q, centre, scale, slope, shift,
+                                      axes))
+        assert np.array_equal(y, norms.combine(
+            np.asfortranarray(p), np.asfortranarray(q), centre, scale,
+            slope, shift, axes))
+
+
+def test_sums_of_nothing_and_of_infinities():
+    for path in (plain, norms):
+        assert path.sum_over(np.ones((0, 3)), (0,)).tolist() == [[0, 0, 0]]
+        x = np.ones((300, 3))
+        x[7, 0], x[8, 1], x[9, 1] = np.nan, np.inf, -np.inf
+        x[9, 2] = np.inf
+        with np.errstate(invalid="ignore"):
+            total = path.sum_over(x, (0,))[0]
+            mean, var = path.moments(x, (0,))
+        assert np.isnan(total[:2]).all() and total[2] == np.inf
+        assert np.isnan(mean[0, :2]).all() and np.isnan(var).all()
+
+
+def test_a_long_sum_does_not_round_its_end_away():
+    """2^24 + 1 is 2^24 in float32, and so is every sum of ones from there."""
+    x = np.ones((1 << 25, 1), np.float32)
+    assert norms.sum_over(x, (0,)).item() == 1 << 25
 
 
 @DTYPES
@@ -530,6 +558,6 @@ def test_the_variance_survives_a_far_outlier():
     """One pixel at 1000 among 0.1: the sums must not round in float32."""
     x = np.full((1, 160, 160, 1), 0.1, np.float32)
     x[0, 0, 0, 0] = 1000
-    _, _, rstd = norms.normalize(x, (0, 1, 2), 1e-5)
-    want = 1 / np.sqrt(x.astype(np.float64).var() + 1e-5)
-    assert abs(rstd.item() - want) <= 1e-6 * want
+    _, var = norms.moments(x, (0, 1, 2))
+    want = x.astype(np.float64).var()
+    assert abs(var.item() - want) <= 1e-5 * want

@@ -9,7 +9,7 @@ whose name begins with _ is not walked.
 
 import numpy as np
 
-from tinygen.engine import ops
+from tinygen.engine import kernels, ops
 from tinygen.engine.autograd import Tensor
 from tinygen.engine.convolution import (
     avg_pool2d,
@@ -231,8 +231,12 @@ class _Norm:
 
     def __call__(self, x, train=False, rng=None):
         self._check(x)
-        y = normalize(x, axes=self._axes(x), eps=self.eps)
-        return y * self.scale + self.shift
+        axes = self._axes(x)
+        return self._normalize(x, axes, kernels.moments(x.data, axes))
+
+    def _normalize(self, x, axes, moments):
+        return normalize(x, self.scale, self.shift, axes=axes, eps=self.eps,
+                         moments=moments)
 
     def _check(self, x):
         if x.shape[-1] != len(self.scale):
@@ -245,6 +249,11 @@ class _Norm:
 
 class LayerNorm(_Norm):
     """Each example normalised over all its numbers. Ba et al. (2016)."""
+
+    def _normalize(self, x, axes, moments):
+        # Scale and shift vary within what is averaged over.
+        y = normalize(x, axes=axes, eps=self.eps, moments=moments)
+        return y * self.scale + self.shift
 
 
 class InstanceNorm(_Norm):
@@ -279,11 +288,12 @@ class BatchNorm(_Norm):
         if n < 2:
             raise ValueError("BatchNorm in training needs at least two "
                              f"values per channel, got shape {x.shape}")
-        mean, var = x.data.mean(axes), x.data.var(axes)
-        self.running_mean += self.rate * (mean - self.running_mean)
-        self.running_var += self.rate * (var * n / (n - 1)
+        mean, var = moments = kernels.moments(x.data, axes)
+        self.running_mean += self.rate * (mean.reshape(-1)
+                                          - self.running_mean)
+        self.running_var += self.rate * (var.reshape(-1) * (n / (n - 1))
                                          - self.running_var)
-        return super().__call__(x)
+        return self._normalize(x, axes, moments)
 
     def _axes(self, x):
         return tuple(range(x.ndim - 1))

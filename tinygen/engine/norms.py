@@ -5,42 +5,91 @@ instance norm (Ulyanov et al., 2016) the two of the image; layer norm (Ba
 et al., 2016) all but the batch. One op serves the three.
 """
 
+import numpy as np
+
 from tinygen.engine import kernels
 from tinygen.engine.autograd import grad, is_recording, op, recording
-from tinygen.engine.ops import add, mean, sqrt
+from tinygen.engine.ops import add, like, mean, sqrt
 
 
-def normalize_plain(x, *, axes, eps=1e-5):
+def normalize_plain(x, scale=1.0, shift=0.0, *, axes, eps=1e-5):
     """normalize in elementary ops: the oracle, and the source of its rules."""
     centred = x - mean(x, axis=axes, keepdims=True)
     variance = mean(centred * centred, axis=axes, keepdims=True)
-    return centred / sqrt(variance + eps)
+    return centred / sqrt(variance + eps) * scale + shift
+
+
+def _mean_and_rstd(x, axes, eps, moments):
+    m, v = moments or kernels.moments(x, axes)
+    return m, 1 / np.sqrt(v + eps)
 
 
 @op()
-def normalize(x, *, axes, eps=1e-5):
-    """y = (x - m) / sqrt(v + eps), m and v the mean and variance over axes."""
-    return kernels.normalize(x, axes, eps)[0]
+def normalize(*inputs, axes, eps=1e-5, moments=None):
+    """y = scale (x - m) / sqrt(v + eps) + shift, m and v the mean and
+    variance over axes.
+
+    inputs: x; or x, scale and shift, which must not vary along the axes.
+    moments: (m, v) if they are known, from kernels.moments(x.data, axes).
+    """
+    x, scale, shift = inputs if len(inputs) == 3 else (*inputs, 1, 0)
+    m, rstd = _mean_and_rstd(x, axes, eps, moments)
+    return kernels.combine(x, x, m, 0, rstd * scale, shift, axes)
 
 
 @op()
-def normalize_grad(g, x, *, axes, eps=1e-5):
-    """dx = (g - mean(g) - y mean(g y)) / sqrt(v + eps), means over axes."""
-    y, _, rstd = kernels.normalize(x, axes, eps)
-    return kernels.normalize_grad(g, y, rstd, axes)
+def normalize_sums(g, x, *, axes, eps=1e-5, moments=None):
+    """sum(g) and sum(g y) over axes, which are kept, y = normalize(x): the
+    gradients of shift and scale, and what that of x needs."""
+    m, rstd = _mean_and_rstd(x, axes, eps, moments)
+    sums = kernels.product_sums(g, x, m, axes)
+    sums[1] *= rstd
+    return sums
 
 
-def _grad_rule(h, y, g, x, **k):
+@op()
+def normalize_grad(g, x, scale=1, *, axes, eps=1e-5, moments=None, sums=None):
+    """dx = scale (g - mean(g) - y mean(g y)) / sqrt(v + eps), means over
+    axes, y = normalize(x). sums: normalize_sums(g, x), if known."""
+    m, rstd = _mean_and_rstd(x, axes, eps, moments)
+    if sums is None:
+        sums = normalize_sums.forward(g, x, axes=axes, eps=eps,
+                                      moments=moments)
+    mean_g, mean_gy = sums * (sums[0].size / g.size)
+    scale = scale * rstd
+    return kernels.combine(g, x, m, scale, -scale * rstd * mean_gy,
+                           -scale * mean_g, axes)
+
+
+def _rule(g, y, x, *scale_shift, axes, eps=1e-5, moments=None):
+    k = dict(axes=axes, eps=eps,
+             moments=moments or kernels.moments(x.data, axes))
+    sums = normalize_sums(g, x, **k)
+    dx = normalize_grad(g, x, *scale_shift[:1], sums=sums.data, **k)
+    if not scale_shift:
+        return [dx]
+    scale, shift = scale_shift
+    return [dx, like(sums[1], scale), like(sums[0], shift)]
+
+
+def _second_rule(h, y, g, x, scale=1.0, *, axes, eps=1e-5, **known):
     """<h, normalize_grad(g, x)> differentiated by x, in elementary ops."""
     again = is_recording()
     with recording(True):
-        g, h = add(g, 0.0), add(h, 0.0)
+        g, h = add(g * scale, 0.0), add(h, 0.0)
         x = add(x, 0.0)     # nodes of their own: grad() stops at this x
-        dx = grad(normalize_plain(x, **k), [x], g, create_graph=True)[0]
+        dx = grad(normalize_plain(x, axes=axes, eps=eps), [x], g,
+                  create_graph=True)[0]
         return grad(dx, [x], h, create_graph=again)[0]
 
 
-normalize.rules = (lambda g, y, x, **k: normalize_grad(g, x, **k),)
+normalize.rules = _rule
+normalize_sums.rules = (
+    lambda h, y, g, x, **k: h[0] + h[1] * normalize(x, **k),
+    lambda h, y, g, x, **k: normalize_grad(g * h[1], x, **k))
 normalize_grad.rules = (
-    lambda h, y, g, x, **k: normalize_grad(h, x, **k),      # symmetric
-    _grad_rule)
+    lambda h, y, g, x, *scale, sums=None, **k:
+        normalize_grad(h, x, *scale, **k),              # symmetric
+    _second_rule,
+    lambda h, y, g, x, scale, sums=None, **k:
+        like(h * normalize_grad(g, x, **k), scale))

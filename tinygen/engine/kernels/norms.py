@@ -1,10 +1,16 @@
-"""Normalisation: one pass for the sums, one for the result.
+"""Sums over neighbouring axes, and passes that use them: the norms.
 
-Axes that are neighbours, such as (0, 1, 2) or (1, 2), make a batch of images
-an array [a, m, b] whose middle axis is averaged over. Other axes, and the
-last one, are left to plain.py.
+Axes that are neighbours, such as (0, 1, 2) or (1, 2), make x an array
+[a, m, b] whose middle is summed over. Where b is small, r of the m rows are
+laid side by side, so that a row is long enough for the processor's vectors.
+Other axes are left to plain.py.
+
+A tile sums up some rows, chunk t, in the array's own precision; the chunks
+are put together in float64. So the rounding does not grow with m, and does
+not depend on the number of threads.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -12,89 +18,178 @@ import numpy as np
 from . import plain
 from .threads import kernel, run, tiles_for
 
-CHUNK = 128  # rows of the middle axis that a tile sums up
+CHUNK = 64  # rows of a tile: few enough to stay in the cache
 
 
 @kernel
-def sums(p, q, shift, out, part, parts):
-    """out[0,a,t,b] = sum over the m of chunk t of p - shift,
-    out[1,a,t,b] = sum of (p - shift) (q - shift); shift is [a, b]."""
-    chunks, b = out.shape[2:]
-    for tile in range(part, p.shape[0] * chunks, parts):
-        i, t = tile // chunks, tile % chunks
-        first, second, zero = out[0, i, t], out[1, i, t], shift[i]
-        first[:] = 0
-        second[:] = 0
-        for m in range(t * CHUNK, min(t * CHUNK + CHUNK, p.shape[1])):
+def chunk(tile, out, m):
+    """Tile number -> i, t, and the first row of chunk t and its last + 1."""
+    i, t = tile // out.shape[2], tile % out.shape[2]
+    return i, t, t * CHUNK, min(t * CHUNK + CHUNK, m)
+
+
+@kernel
+def row_sums(x, out, part, parts):
+    """out[0,a,t,b] = sum of x over the m of chunk t."""
+    for tile in range(part, out.shape[1] * out.shape[2], parts):
+        i, t, first, end = chunk(tile, out, x.shape[1])
+        total = out[0, i, t]
+        total[:] = 0
+        for m in range(first, end):
+            row = x[i, m]
+            for k in range(len(total)):
+                total[k] += row[k]
+
+
+@kernel
+def row_moments(x, out, part, parts):
+    """out[0,a,t,b] = sum of x over the m of chunk t, out[1,a,t,b] = sum of
+    (x - its mean)^2: nothing cancels, however far from zero x is."""
+    tiles = out.shape[1] * out.shape[2]
+    for tile in range(part, tiles, parts):
+        row_sums(x, out, tile, tiles)
+        i, t, first, end = chunk(tile, out, x.shape[1])
+        mean = out[0, i, t] / x.dtype.type(end - first)
+        square = out[1, i, t]
+        square[:] = 0
+        for m in range(first, end):
+            row = x[i, m]
+            for k in range(len(mean)):
+                square[k] += (row[k] - mean[k]) * (row[k] - mean[k])
+
+
+@kernel
+def row_products(p, q, centre, out, part, parts):
+    """out[0,a,t,b] = sum of p over the m of chunk t, out[1,a,t,b] = sum of
+    p (q - centre); centre is [a, b]."""
+    for tile in range(part, out.shape[1] * out.shape[2], parts):
+        i, t, first, end = chunk(tile, out, p.shape[1])
+        total, product, c = out[0, i, t], out[1, i, t], centre[i]
+        total[:] = 0
+        product[:] = 0
+        for m in range(first, end):
             p_row, q_row = p[i, m], q[i, m]
-            for k in range(b):
-                d = np.float64(p_row[k]) - zero[k]
-                first[k] += d
-                second[k] += d * (np.float64(q_row[k]) - zero[k])
+            for k in range(len(c)):
+                total[k] += p_row[k]
+                product[k] += p_row[k] * (q_row[k] - c[k])
 
 
 @kernel
-def combine(p, q, c, d, scale, out, part, parts):
-    """out[a,m,b] = scale (p - c - d q); c, d and scale are [a, b]."""
+def join_moments(sums, rows, mean, var):
+    """Mean and variance, [a, b], from the chunks' [2, a, t, r, b]."""
+    _, a, chunks, r, b = sums.shape
+    for i in range(a):
+        for k in range(b):
+            total, square = 0.0, 0.0
+            for t in range(chunks):
+                for j in range(r):
+                    total += sums[0, i, t, j, k]
+            c = total / (rows * r)
+            for t in range(chunks):
+                n = min(CHUNK, rows - t * CHUNK)
+                for j in range(r):
+                    d = sums[0, i, t, j, k] / n - c
+                    square += sums[1, i, t, j, k] + n * d * d
+            mean[i, k] = c
+            var[i, k] = square / (rows * r)
+
+
+@kernel
+def combine_rows(p, q, centre, scale, slope, shift, out, part, parts):
+    """out[a,m,b] = scale p + slope (q - centre) + shift, all four [a, b]."""
     a, m, b = p.shape
     for row in range(part * a * m // parts, (part + 1) * a * m // parts):
         i, j = row // m, row % m
         p_row, q_row, out_row = p[i, j], q[i, j], out[i, j]
-        c_row, d_row, scale_row = c[i], d[i], scale[i]
+        c, d, e, f = centre[i], scale[i], slope[i], shift[i]
         for k in range(b):
-            out_row[k] = scale_row[k] * (
-                p_row[k] - c_row[k] - d_row[k] * q_row[k])
+            out_row[k] = d[k] * p_row[k] + e[k] * (q_row[k] - c[k]) + f[k]
 
 
-def as_three(x, axes):
-    """x as a contiguous [a, m, b] with `axes` in the middle, or None."""
-    axes = sorted(axis % x.ndim for axis in axes)
+# --- the functions of this package -----------------------------------------
+
+@functools.lru_cache(maxsize=1000)
+def groups(shape, axes):
+    """((a, m/r, r b), r, shape with 1 for each of the axes), or None if the
+    axes are no neighbours."""
+    axes = sorted(axis % len(shape) for axis in axes)
     first, end = axes[0], axes[-1] + 1
-    if axes != list(range(first, end)) or end == x.ndim:
+    if axes != list(range(first, end)) or 0 in shape:
         return None
-    return np.ascontiguousarray(x).reshape(
-        math.prod(x.shape[:first]), -1, math.prod(x.shape[end:]))
+    a, m, b = (math.prod(part) for part in (
+        shape[:first], shape[first:end], shape[end:]))
+    r = math.gcd(m, 1 << max(0, 7 - b.bit_length()))  # r b up to 128
+    kept = (*shape[:first], *[1] * (end - first), *shape[end:])
+    return (a, m // r, r * b), r, kept
 
 
-def means(p, q, shift):
-    """The two sums of the kernel, over all of m, divided by m: [2, a, b]."""
-    a, m, b = p.shape
-    out = np.empty((2, a, -(-m // CHUNK), b))  # float64 for either dtype
-    run(sums, p, q, shift, out, tiles=tiles_for(p.size, out[0, :, :, 0].size))
-    return out.sum(axis=2) / m
+def chunk_sums(function, count, x, *more):
+    """function's sums over each chunk of rows of x: [count, a, t, r b]."""
+    a, m, b = x.shape
+    out = np.empty((count, a, -(-m // CHUNK), b), x.dtype)
+    run(function, x, *more, out,
+        tiles=tiles_for(x.size, out.shape[1] * out.shape[2]))
+    return out
 
 
-def normalize(x, axes, eps):
-    """y = (x - mean) * rstd, rstd = 1 / sqrt(variance + eps); y, mean, rstd.
-
-    Mean and variance (over n, not n - 1) are taken over `axes`; mean and
-    rstd keep these axes with length 1, so that they broadcast against x.
-    """
-    x3 = as_three(x, axes)
-    if x3 is None:
-        return plain.normalize(x, axes, eps)
-    # variance = E d^2 - (E d)^2 with d = x - shift: shift is near the mean,
-    # so nothing cancels that double precision would miss
-    shift = x3[:, 0].copy()
-    d, d2 = means(x3, x3, shift)
-    mean = (shift + d).astype(x.dtype)
-    rstd = (1 / np.sqrt(d2 - d * d + eps)).astype(x.dtype)
-    y = np.empty(x.shape, x.dtype)
-    run(combine, x3, x3, mean, np.zeros_like(mean), rstd, y.reshape(x3.shape),
-        tiles=tiles_for(x.size))
-    kept = tuple(1 if i in axes or i - x.ndim in axes else n
-                 for i, n in enumerate(x.shape))
-    return y, mean.reshape(kept), rstd.reshape(kept)
+def as_rows(x, shape):
+    return np.ascontiguousarray(x).reshape(shape)
 
 
-def normalize_grad(g, y, rstd, axes):
-    """dx = rstd * (g - mean(g) - y mean(g y)), the means over `axes`."""
-    g3, y3 = as_three(g, axes), as_three(y, axes)
-    if g3 is None:
-        return plain.normalize_grad(g, y, rstd, axes)
-    scale = np.ascontiguousarray(rstd).reshape(len(g3), -1)
-    mean_g, mean_gy = means(g3, y3, np.zeros_like(scale)).astype(g.dtype)
-    dx = np.empty(g.shape, g.dtype)
-    run(combine, g3, y3, mean_g, mean_gy, scale, dx.reshape(g3.shape),
-        tiles=tiles_for(g.size))
-    return dx
+def spread(number, group, dtype):
+    """One number a group, or fewer, as [a, r b]."""
+    (a, _, _), r, kept = group
+    out = np.empty(kept, dtype)
+    out[...] = number
+    out = out.reshape(a, -1)
+    return out if r == 1 else np.tile(out, r)
+
+
+def sum_over(x, axes):
+    """x summed over `axes`, which are kept with length 1."""
+    group = groups(x.shape, axes)
+    if group is None:
+        return plain.sum_over(x, axes)
+    rows, r, kept = group
+    sums = chunk_sums(row_sums, 1, as_rows(x, rows))
+    total = sums.reshape(rows[0], -1, rows[2] // r).sum(1, np.float64)
+    return total.astype(x.dtype).reshape(kept)
+
+
+def moments(x, axes):
+    """Mean and variance (over n, not n - 1) over `axes`, which are kept."""
+    group = groups(x.shape, axes)
+    if group is None:
+        return plain.moments(x, axes)
+    rows, r, kept = group
+    sums = chunk_sums(row_moments, 2, as_rows(x, rows))
+    mean, var = np.empty((2, rows[0], rows[2] // r), x.dtype)
+    join_moments(sums.reshape(2, rows[0], -1, r, rows[2] // r), rows[1],
+                 mean, var)
+    return mean.reshape(kept), var.reshape(kept)
+
+
+def product_sums(p, q, centre, axes):
+    """The sums of p and of p (q - centre) over `axes`, in one array."""
+    group = groups(p.shape, axes)
+    if group is None:
+        return plain.product_sums(p, q, centre, axes)
+    rows, r, kept = group
+    sums = chunk_sums(row_products, 2, as_rows(p, rows), as_rows(q, rows),
+                      spread(centre, group, p.dtype))
+    totals = sums.reshape(2, rows[0], -1, rows[2] // r).sum(2, np.float64)
+    return totals.astype(p.dtype).reshape(2, *kept)
+
+
+def combine(p, q, centre, scale, slope, shift, axes):
+    """scale p + slope (q - centre) + shift; all but p and q are constant
+    along `axes`."""
+    group = groups(p.shape, axes)
+    if group is None:
+        return plain.combine(p, q, centre, scale, slope, shift, axes)
+    out, rows = np.empty(p.shape, p.dtype), group[0]
+    run(combine_rows, as_rows(p, rows), as_rows(q, rows),
+        *(spread(number, group, p.dtype)
+          for number in (centre, scale, slope, shift)),
+        out.reshape(rows), tiles=tiles_for(p.size))
+    return out

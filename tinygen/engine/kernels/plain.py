@@ -175,24 +175,26 @@ def scatter_hw(g, index, hw):
 
 # --- normalisation and activation ------------------------------------------
 
-def normalize(x, axes, eps):
-    """y = (x - mean) * rstd, rstd = 1 / sqrt(variance + eps); y, mean, rstd.
-
-    Mean and variance (over n, not n - 1) are taken over `axes`; mean and
-    rstd keep these axes with length 1, so that they broadcast against x.
-    """
-    mean = x.mean(axis=axes, keepdims=True)
-    centred = x - mean
-    variance = np.square(centred).mean(axis=axes, keepdims=True)
-    rstd = 1 / np.sqrt(variance + eps)
-    return centred * rstd, mean, rstd
+def sum_over(x, axes):
+    """x summed over `axes`, which are kept with length 1."""
+    return x.sum(axis=axes, keepdims=True)
 
 
-def normalize_grad(g, y, rstd, axes):
-    """dx = rstd * (g - mean(g) - y mean(g y)), the means over `axes`."""
-    mean_g = g.mean(axis=axes, keepdims=True)
-    mean_gy = (g * y).mean(axis=axes, keepdims=True)
-    return rstd * (g - mean_g - y * mean_gy)
+def moments(x, axes):
+    """Mean and variance (over n, not n - 1) over `axes`, which are kept."""
+    return (x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True))
+
+
+def product_sums(p, q, centre, axes):
+    """The sums of p and of p (q - centre) over `axes`, in one array."""
+    return np.stack([p.sum(axis=axes, keepdims=True),
+                     (p * (q - centre)).sum(axis=axes, keepdims=True)])
+
+
+def combine(p, q, centre, scale, slope, shift, axes):
+    """scale p + slope (q - centre) + shift; all but p and q are constant
+    along `axes`."""
+    return scale * p + slope * (q - centre) + shift
 
 
 def leaky_relu(x, slope):
