@@ -21,7 +21,8 @@ help:
 	@echo "make chapters     run the chapters again and store the outputs;"
 	@echo "                  CHECK=1 compares instead, FAST=1 only runs them,"
 	@echo "                  NAMES='04_1_gan ...' picks some"
-	@echo "make benchmark    the engine beside PyTorch"
+	@echo "make benchmark    the engine beside PyTorch, 5 minutes; on a quiet"
+	@echo "                  machine. ONLY=steps, ops or start: a part"
 	@echo "make lint         the style, notebooks included"
 	@echo "make test-lowest  the tests on the oldest NumPy, Numba, Matplotlib"
 	@echo "make clean        remove .venv and what builds leave behind"
@@ -75,11 +76,12 @@ chapters: $(READY)
 	$(if $(FAST),TINYGEN_FAST=1) $(PY) book/chapters.py \
 		$(if $(CHECK),check,execute) $(NAMES)
 
-benchmark: $(READY)
-	@$(PY) -c "import torch" 2>/dev/null || { echo "This compares with" \
-		"PyTorch: $(PY) -m pip install torch"; exit 1; }
-	$(PY) tests/benchmarks/ops.py
-	$(PY) tests/benchmarks/gan_step.py
+# For a comparison: PyTorch, and what maintainers have
+benchmark: $(READY_DEV)
+	@$(PY) -c "import torch; exit(torch.__version__[:6] != '2.13.0')" \
+		2>/dev/null || $(PY) -m pip install --quiet \
+		--disable-pip-version-check torch==2.13.0
+	$(PY) tests/benchmarks/run.py $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(VENV) .venv-lowest book/_build tinygen.egg-info .pytest_cache
