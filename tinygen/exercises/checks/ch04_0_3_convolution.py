@@ -76,7 +76,8 @@ def one_pixel(answer):
     answer.on(x, w, 1, 0, 1, 0).gives(
         [8754.], "the window at row 1, column 0 holds 4, 5 and 7, 8")
     answer.on(x, w, 0, 0, 2, 1).gives(
-        [1000.], "with a frame of 1, only its last pixel is in the image")
+        [1000.], "with a frame of 1, only the window's last pixel lies in the"
+        " image")
     answer.on(_normal(4, 5, 3), _normal(3, 3, 3, 2), 1, 1, 2, 1).gives()
     answer.on(_normal(4, 5, 3), _normal(3, 3, 3, 2), 0, 4, 1, 1).gives()
     answer.on(_normal(4, 5, 3), _normal(3, 3, 3, 2), 3, 0, 1, 1).gives()
