@@ -182,14 +182,15 @@ class Op:
 
     def __call__(self, *inputs, **options):
         inputs = self._as_tensors(inputs)
+        arrays = [t.data for t in inputs]
         try:
-            data = np.asarray(self.forward(*[t.data for t in inputs],
-                                           **options), inputs[0].dtype)
+            data = np.asarray(self.forward(*arrays, **options),
+                              arrays[0].dtype)
         except (ValueError, IndexError) as error:
             shapes = ", ".join(str(t.shape) for t in inputs)
             raise type(error)(
                 f"{self.name} of shapes {shapes}: {error}") from None
-        if any([np.may_share_memory(data, t.data) for t in inputs]):
+        if any([np.may_share_memory(data, a) for a in arrays]):
             data = data.copy()      # a view of a parameter would change
         result = Tensor(data)
         if is_recording():
@@ -239,19 +240,19 @@ class Op:
         return parts
 
     def _rule(self, k):
-        name = f"input {k}" + ("" if self.variadic else
-                               f" ({self.input_names[k]})")
         if callable(self.rules):
             raise TypeError(f"{self.name}.rules must be a tuple, one rule per "
                             "input; a tuple of one needs a comma: (rule,)")
-        if self.rules is None or k >= len(self.rules):
-            raise NotImplementedError(
-                f"op {self.name} has no gradient rule for {name}: add it to "
-                f"{self.name}.rules")
-        if self.rules[k] is None:
+        if self.rules and k < len(self.rules) and self.rules[k]:
+            return self.rules[k]
+        name = f"input {k}" + ("" if self.variadic else
+                               f" ({self.input_names[k]})")
+        if self.rules and k < len(self.rules):
             raise ValueError(f"op {self.name} has no derivative with respect "
                              f"to {name}")
-        return self.rules[k]
+        raise NotImplementedError(
+            f"op {self.name} has no gradient rule for {name}: add it to "
+            f"{self.name}.rules")
 
 
 registry = {}       # name -> Op, in order of definition; the tests walk it
@@ -283,8 +284,8 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
     whose result does not depend on any x is never visited.
     Errors: ValueError (y not a scalar, an x that y does not depend on),
     RuntimeError (a parameter was written to since), FloatingPointError (y
-    is NaN or infinite; names the op where that began). Source: chapter
-    04_0_1.
+    is one number, NaN or infinite; names the op where that began). Source:
+    chapter 04_0_1.
     """
     xs = list(xs) if isinstance(xs, (list, tuple)) else [xs]
     _check_request(y, xs, g, unused)
@@ -299,7 +300,7 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
             + ("; y has no recipe: was it made inside no_grad()?"
                if y.op is None else
                '; if that is meant, ask for unused="zeros"'))
-    if not np.isfinite(y.data).all():
+    if y.size == 1 and not np.isfinite(y.data).all():
         raise FloatingPointError(
             f"{_first_not_finite(y)} gave the first NaN or infinity")
     wanted = {x.serial for x in xs}

@@ -29,8 +29,8 @@ def normalize(*inputs, axes, eps=1e-5, moments=None):
     """y = scale (x - m) / sqrt(v + eps) + shift, m and v the mean and
     variance over axes.
 
-    inputs: x; or x, scale and shift, which must not vary along the axes.
-    moments: (m, v) if they are known, from kernels.moments(x.data, axes).
+    inputs: x; or x, scale and shift, C for channels that are no axis.
+    moments: kernels.moments(x.data, axes), (m, v), if computed before.
     """
     x, scale, shift = inputs if len(inputs) == 3 else (*inputs, 1, 0)
     m, rstd = _mean_and_rstd(x, axes, eps, moments)
@@ -50,7 +50,7 @@ def normalize_sums(g, x, *, axes, eps=1e-5, moments=None):
 @op()
 def normalize_grad(g, x, scale=1, *, axes, eps=1e-5, moments=None, sums=None):
     """dx = scale (g - mean(g) - y mean(g y)) / sqrt(v + eps), means over
-    axes, y = normalize(x). sums: normalize_sums(g, x), if known."""
+    axes, y = normalize(x). sums: normalize_sums(g, x), if computed before."""
     m, rstd = _mean_and_rstd(x, axes, eps, moments)
     if sums is None:
         sums = normalize_sums.forward(g, x, axes=axes, eps=eps,
@@ -68,11 +68,12 @@ def _rule(g, y, x, *scale_shift, axes, eps=1e-5, moments=None):
     dx = normalize_grad(g, x, *scale_shift[:1], sums=sums.data, **k)
     if not scale_shift:
         return [dx]
-    scale, shift = scale_shift
-    return [dx, like(sums[1], scale), like(sums[0], shift)]
+    sums = like(sums, np.empty((2, *(1,) * (x.ndim - 1), x.shape[-1])))
+    first = (0,) * (x.ndim - 1)
+    return [dx, sums[(1, *first)], sums[(0, *first)]]
 
 
-def _second_rule(h, y, g, x, scale=1.0, *, axes, eps=1e-5, **known):
+def _second_rule(h, y, g, x, scale=1.0, *, axes, eps=1e-5, **more):
     """<h, normalize_grad(g, x)> differentiated by x, in elementary ops."""
     again = is_recording()
     with recording(True):

@@ -23,9 +23,9 @@ def broadcast_to(x, *, shape):
 def sum_to(x, *, shape):
     """y = x summed over the axes that broadcasting `shape` had filled."""
     extra = x.ndim - len(shape)
-    axes = tuple(k for k in range(x.ndim)
-                 if k < extra or shape[k - extra] != x.shape[k])
-    return np.sum(x, axis=axes, keepdims=True).reshape(shape)
+    axes = tuple([k for k, n in enumerate(x.shape)
+                  if n != 1 and (k < extra or shape[k - extra] != n)])
+    return kernels.sum_over(x, axes).reshape(shape)
 
 
 broadcast_to.rules = (lambda g, y, x, shape: sum_to(g, shape=x.shape),)
@@ -209,7 +209,9 @@ def swap(x):
 @op()
 def sum(x, *, axis=None, keepdims=False):
     """y = sum of x over `axis` (a number, several, or all)."""
-    return np.asarray(np.sum(x, axis=axis, keepdims=keepdims))
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+    y = kernels.sum_over(x, tuple(axes))
+    return y if keepdims else np.squeeze(y, tuple(axes))
 
 
 sum.rules = (lambda g, y, x, axis=None, keepdims=False:
@@ -330,8 +332,9 @@ tanh.rules = (lambda g, y, x: g * (1 - y * y),)
 
 @op()
 def sigmoid(x):
-    """y = 1 / (1 + e^-x), in (0, 1), computed as exp(-softplus(-x))."""
-    return np.exp(-np.logaddexp(x.dtype.type(0), -x))
+    """y = 1 / (1 + e^-x), in (0, 1); e^-|x| does not overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
 
 
 sigmoid.rules = (lambda g, y, x: g * y * (1 - y),)
@@ -339,8 +342,8 @@ sigmoid.rules = (lambda g, y, x: g * y * (1 - y),)
 
 @op()
 def softplus(x):
-    """y = log(1 + e^x), without overflow."""
-    return np.logaddexp(x.dtype.type(0), x)
+    """y = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 softplus.rules = (lambda g, y, x: g * sigmoid(x),)

@@ -11,7 +11,7 @@ from tinygen.engine import kernels
 
 
 class _Optimiser:
-    """Holds parameters; step(grads) applies update() to each."""
+    """Holds parameters; step(grads) applies update() to all."""
 
     def __init__(self, parameters, lr, moments):
         if not parameters:
@@ -31,15 +31,16 @@ class _Optimiser:
         if len(grads) != len(self._parameters):
             raise ValueError(f"{len(self._parameters)} parameters, but "
                              f"{len(grads)} gradients")
-        todo = [(path, p, np.asarray(g, p.dtype, order="C"))
-                for (path, p), g in zip(self._parameters.items(), grads)]
-        for path, p, g in todo:
+        grads = [np.asarray(g, p.dtype, order="C")
+                 for p, g in zip(self._parameters.values(), grads)]
+        for (path, p), g in zip(self._parameters.items(), grads):
             if g.shape != p.shape:
                 raise ValueError(f"the gradient for {path} has shape "
                                  f"{g.shape}, the parameter {p.shape}")
         self.t += 1
-        for path, p, g in todo:
-            self.update(path, p.data, g, self.lr if lr is None else lr)
+        self.update([p.data for p in self._parameters.values()], grads,
+                    self.lr if lr is None else lr)
+        for p in self._parameters.values():
             p.version += 1
 
 
@@ -50,8 +51,8 @@ class SGD(_Optimiser):
         super().__init__(parameters, lr, ["v"])
         self.momentum = momentum
 
-    def update(self, path, p, g, lr):
-        kernels.sgd_update(p, g, self.v[path], lr, self.momentum)
+    def update(self, params, grads, lr):
+        kernels.sgd_update(params, grads, self.v.values(), lr, self.momentum)
 
 
 class Adam(_Optimiser):
@@ -68,9 +69,9 @@ class Adam(_Optimiser):
         super().__init__(parameters, lr, ["m", "v"])
         self.betas, self.eps = betas, eps
 
-    def update(self, path, p, g, lr):
-        kernels.adam_update(p, g, self.m[path], self.v[path], lr,
-                            *self.betas, self.eps, int(self.t),
+    def update(self, params, grads, lr):
+        kernels.adam_update(params, grads, self.m.values(), self.v.values(),
+                            lr, *self.betas, self.eps, int(self.t),
                             self.weight_decay)
 
 

@@ -89,6 +89,5 @@ def warmup(dtype=np.float32):
     product_sums(x, x, sum_over(x, (1, 2)), (1, 2))
     combine(x, x, mean, 0, var, 0, (1, 2))
     leaky_relu_grad(x, leaky_relu(x, 0.2), 0.2)
-    adam_update(*(np.ones(2, dtype) for _ in range(4)),
-                1e-3, 0.9, 0.999, 1e-8, 1, 0.0)
-    sgd_update(*(np.ones(2, dtype) for _ in range(3)), 1e-3, 0.9)
+    adam_update(*np.ones((4, 1, 2), dtype), 1e-3, 0.9, 0.999, 1e-8, 1, 0.0)
+    sgd_update(*np.ones((3, 1, 2), dtype), 1e-3, 0.9)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from . import plain
-from .threads import kernel, run, tiles_for
+from .threads import kernel, run, run_all, tiles_for
 
 
 @kernel
@@ -23,23 +23,24 @@ def gate(g, x, slope, dx, part, parts):
 
 
 @kernel
-def adam_loop(p, g, m, v, rate, beta1, beta2, root, eps, keep, part, parts):
-    """rate = lr / (1 - beta1^t), root = sqrt(1 - beta2^t),
-    keep = 1 - lr weight_decay."""
+def adam_loop(p, g, m, v, beta1, rest1, beta2, rest2, rate, root, eps, keep,
+              part, parts):
+    """rest = 1 - beta, which float32 knows better from outside; rate = lr /
+    (1 - beta1^t), root = sqrt(1 - beta2^t), keep = 1 - lr weight_decay."""
     p, g = cut(p, part, parts), cut(g, part, parts)
     m, v = cut(m, part, parts), cut(v, part, parts)
     for i in range(len(p)):
-        m[i] = beta1 * m[i] + (1 - beta1) * g[i]
-        v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i]
+        m[i] = beta1 * m[i] + rest1 * g[i]
+        v[i] = beta2 * v[i] + rest2 * g[i] * g[i]
         p[i] = keep * p[i] - rate * m[i] / (np.sqrt(v[i]) / root + eps)
 
 
 @kernel
-def sgd_loop(p, g, m, lr, momentum, part, parts):
-    p, g, m = cut(p, part, parts), cut(g, part, parts), cut(m, part, parts)
+def sgd_loop(p, g, v, lr, momentum, part, parts):
+    p, g, v = cut(p, part, parts), cut(g, part, parts), cut(v, part, parts)
     for i in range(len(p)):
-        m[i] = momentum * m[i] + g[i]
-        p[i] -= lr * m[i]
+        v[i] = momentum * v[i] + g[i]
+        p[i] -= lr * v[i]
 
 
 # --- the functions of this package -----------------------------------------
@@ -61,34 +62,36 @@ def leaky_relu_grad(g, x, slope):
 
 
 def update(loop, arrays, numbers):
-    """Run a loop over parameters and moments, in place."""
-    p = arrays[0]
-    run(loop, *(a.reshape(-1) for a in arrays),
-        *map(p.dtype.type, numbers), tiles=tiles_for(p.size))
+    """Run a loop over parameters and moments, in place; all of them at once,
+    because many are small.
+
+    arrays: lists of parameters, gradients, moments. Where one of them is not
+    contiguous, copies are updated and written back.
+    """
+    calls, copied = [], []
+    for mine in zip(*arrays, strict=True):
+        flat = [np.ascontiguousarray(a) for a in mine]
+        copied += [(a, b) for a, b in zip(mine, flat) if a is not b]
+        calls.append(((*[a.reshape(-1) for a in flat],
+                       *map(mine[0].dtype.type, numbers)),
+                      tiles_for(mine[0].size)))
+    run_all(loop, calls)
+    for a, b in copied:
+        a[...] = b
 
 
-def contiguous(*arrays):
-    return all(a.flags.c_contiguous for a in arrays)
-
-
-def adam_update(p, g, m, v, lr, beta1, beta2, eps, t, weight_decay):
-    """One step of Adam, t = 1, 2, ...; writes p, m and v.
+def adam_update(ps, gs, ms, vs, lr, beta1, beta2, eps, t, weight_decay):
+    """One step of Adam, t = 1, 2, ..., for lists of arrays; writes p, m, v.
 
     m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
     p = (1 - lr weight_decay) p
         - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
     """
-    if contiguous(p, g, m, v):
-        update(adam_loop, (p, g, m, v), (
-            lr / (1 - beta1**t), beta1, beta2, math.sqrt(1 - beta2**t), eps,
-            1 - lr * weight_decay))
-    else:
-        plain.adam_update(p, g, m, v, lr, beta1, beta2, eps, t, weight_decay)
+    update(adam_loop, (ps, gs, ms, vs), (
+        beta1, 1 - beta1, beta2, 1 - beta2, lr / (1 - beta1**t),
+        math.sqrt(1 - beta2**t), eps, 1 - lr * weight_decay))
 
 
-def sgd_update(p, g, m, lr, momentum):
-    """m = momentum m + g, p = p - lr m; writes p and m."""
-    if contiguous(p, g, m):
-        update(sgd_loop, (p, g, m), (lr, momentum))
-    else:
-        plain.sgd_update(p, g, m, lr, momentum)
+def sgd_update(ps, gs, vs, lr, momentum):
+    """v = momentum v + g, p = p - lr v, for lists; writes p and v."""
+    update(sgd_loop, (ps, gs, vs), (lr, momentum))

@@ -18,6 +18,7 @@ import numpy as np
 from . import plain
 from .threads import kernel, run, tiles_for
 
+FEW = 1 << 12  # numbers; NumPy sums up so few as fast
 CHUNK = 64  # rows of a tile: few enough to stay in the cache
 
 
@@ -147,7 +148,7 @@ def spread(number, group, dtype):
 
 def sum_over(x, axes):
     """x summed over `axes`, which are kept with length 1."""
-    group = groups(x.shape, axes)
+    group = groups(x.shape, axes) if x.size > FEW else None
     if group is None:
         return plain.sum_over(x, axes)
     rows, r, kept = group

@@ -211,23 +211,25 @@ def leaky_relu_grad(g, x, slope):
 
 # --- updates of parameters, in place ---------------------------------------
 
-def adam_update(p, g, m, v, lr, beta1, beta2, eps, t, weight_decay):
-    """One step of Adam, t = 1, 2, ...; writes p, m and v.
+def adam_update(ps, gs, ms, vs, lr, beta1, beta2, eps, t, weight_decay):
+    """One step of Adam, t = 1, 2, ..., for lists of arrays; writes p, m, v.
 
     m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
     p = (1 - lr weight_decay) p
         - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
     """
-    m *= beta1
-    m += (1 - beta1) * g
-    v *= beta2
-    v += (1 - beta2) * np.square(g)
-    p *= 1 - lr * weight_decay
-    p -= (lr / (1 - beta1**t)) * m / (np.sqrt(v / (1 - beta2**t)) + eps)
+    for p, g, m, v in zip(ps, gs, ms, vs, strict=True):
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * np.square(g)
+        p *= 1 - lr * weight_decay
+        p -= (lr / (1 - beta1**t)) * m / (np.sqrt(v / (1 - beta2**t)) + eps)
 
 
-def sgd_update(p, g, m, lr, momentum):
-    """m = momentum m + g, p = p - lr m; writes p and m."""
-    m *= momentum
-    m += g
-    p -= lr * m
+def sgd_update(ps, gs, vs, lr, momentum):
+    """v = momentum v + g, p = p - lr v, for lists; writes p and v."""
+    for p, g, v in zip(ps, gs, vs, strict=True):
+        v *= momentum
+        v += g
+        p -= lr * v
