@@ -1,61 +1,34 @@
-"""Compiled functions, and the threads that share out their work.
+"""The threads that share out the work of a kernel.
 
-A kernel is compiled by Numba to code that runs without Python's lock, so
-ordinary Python threads run it in parallel. Its last two arguments are
-`part` and `parts`: it does the tiles part, part + parts, part + 2 parts ...
-of its work. What a tile computes does not depend on who computes it, so
-results are the same for every number of threads.
+A kernel is compiled to code that runs without Python's lock, so ordinary
+Python threads run it in parallel. Its last two arguments are `part` and
+`parts`: it does the tiles part, part + parts, part + 2 parts ... of its work.
+What a tile computes does not depend on who computes it, so results are the
+same for every number of threads.
 
 Numba has thread pools of its own. They are not used: which one is there
 depends on the machine, one kills a child forked after its first use, another
 the process when two threads enter it, and functions compiled for them take
-several times as long to compile. This pool starts a kernel in 10 microseconds.
+several times as long to compile.
 """
 
+import atexit
 import os
+import queue
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
 
-import numba
-from numba.core import event
+import numpy as np
+from numba.extending import intrinsic
 from threadpoolctl import threadpool_limits
 
-# Allowed besides IEEE arithmetic: a*b+c in one step, sums in any order, any
-# sign of zero. All of "fastmath" would delete the tests for NaN.
-FASTMATH = {"contract", "reassoc", "nsz"}
+from .compiling import kernel
 
-SMALL = 1 << 14  # numbers; below this, one thread is faster than two
-
-
-def kernel(function):
-    """Compile at the first call, and keep the result for other processes.
-
-    Numba recompiles when this function's file changes, not when that of a
-    kernel it calls does: what a kernel calls belongs into its own file.
-    """
-    options = dict(nogil=True, fastmath=FASTMATH, error_model="numpy")
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder to keep it in can be written
-        return numba.njit(**options)(function)
-
-
-class Announcement(event.Listener):
-    """Say on the first compilation why nothing seems to happen."""
-
-    made = False
-
-    def on_start(self, happening):
-        module = happening.data["dispatcher"].py_func.__module__
-        if not self.made and module.startswith(__package__):
-            self.made = True
-            print("compiling the kernels, once", file=sys.stderr, flush=True)
-
-    def on_end(self, happening):
-        pass
-
-
-event.register("numba:compile", Announcement())
+SMALL = 1 << 15  # numbers a tile, about 30 microseconds; half is not worth it
+# In readings of a flag, 0.3 nanoseconds each: how long a thread looks for work
+# before it sleeps, and how long another holds Python's lock once it has set
+# the flag, until it enters a kernel or, its part being done, looks for work.
+PATIENCE, ENTER, LEAVE = 1_000_000, 30_000, 5_000
 
 
 def count_threads():
@@ -70,16 +43,6 @@ def count_threads():
 
 
 THREADS = count_threads()
-
-
-def renew_pool():
-    global pool
-    pool = ThreadPoolExecutor(max(1, THREADS - 1), "tinygen")
-
-
-renew_pool()  # threads start when there is work
-if hasattr(os, "register_at_fork"):  # a child has none of our threads
-    os.register_at_fork(after_in_child=renew_pool)
 
 
 def calm_blas():
@@ -100,6 +63,69 @@ def calm_blas():
 calm_blas()
 
 
+# --- threads that wait -----------------------------------------------------
+
+@intrinsic
+def read(typing_context, flag):
+    """flag[0], fetched from memory each time: another thread writes it."""
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(
+            context, builder, arguments[0])
+        return builder.load_atomic(array.data, "acquire", 8)
+    return flag.dtype(flag), generate
+
+
+@kernel
+def watch(flag, old, pause):
+    """Return a little after flag[0] is no longer `old`, or at long last.
+
+    To wake a thread that sleeps takes 30 to 50 microseconds, as long as a
+    small kernel takes; one that watches is there at once. The pause is for
+    Python's lock: to ask for it while another thread has it is to sleep.
+    """
+    for _ in range(PATIENCE):
+        if read(flag) != old:
+            for _ in range(pause):
+                read(flag)
+            return
+
+
+class Helper(threading.Thread):
+    """A thread that does one task after another."""
+
+    def __init__(self):
+        super().__init__(name="tinygen", daemon=True)
+        self.tasks, self.asked = queue.SimpleQueue(), np.zeros(1, np.int64)
+        watch(self.asked, 1, 0)  # compiled here, not in two threads at once
+        self.start()
+
+    def ask(self, task):
+        self.asked += 1
+        self.tasks.put(task)
+
+    def run(self):
+        while task := self.tasks.get():
+            asked = self.asked[0]
+            work(*task)
+            del task  # its arrays may be large
+            watch(self.asked, asked, ENTER)
+
+
+helpers = []  # they start when there is work
+if hasattr(os, "register_at_fork"):  # a child has none of our threads
+    os.register_at_fork(after_in_child=helpers.clear)
+
+
+@atexit.register
+def stop():
+    for helper in helpers:
+        helper.ask(None)
+    for helper in helpers:
+        helper.join()
+
+
+# --- sharing out -----------------------------------------------------------
+
 def run(function, *arguments, tiles):
     """Call function(*arguments, part, parts) so that all tiles get done."""
     run_all(function, [(arguments, tiles)])
@@ -115,23 +141,47 @@ def run_all(function, calls):
     for arguments, tiles in calls:
         parts = min(tiles, 4 * THREADS) if THREADS > 1 else 1
         waiting += [(*arguments, part, parts) for part in range(parts)]
-
-    def work():
-        while waiting:
-            try:
-                arguments = waiting.pop()  # atomic
-            except IndexError:  # another thread took the last one
-                return
-            function(*arguments)
-
-    helpers = [pool.submit(work)
-               for _ in range(min(THREADS, len(waiting)) - 1)]
+    if len(waiting) == 1:
+        function(*waiting[0])
+        return
+    count = len(waiting)
+    done, all_done = queue.SimpleQueue(), np.zeros(1, np.int64)
+    task = function, waiting, count, done, all_done
     try:
-        work()
+        for helper in some_helpers(count - 1):
+            helper.ask(task)
+        work(*task)
+        if not all_done[0]:
+            watch(all_done, 0, LEAVE)
+        errors = [done.get() for _ in range(count)]
     finally:
-        for helper in helpers:
-            if not helper.cancel():  # it has started
-                helper.result()
+        waiting.clear()  # after Ctrl-C, the others should stop
+    for error in filter(None, errors):
+        raise error
+
+
+def some_helpers(count):
+    """Up to `count` of the other threads."""
+    while len(helpers) < min(count, THREADS - 1):
+        helpers.append(Helper())
+    return helpers[:count]
+
+
+def work(function, waiting, count, done, all_done):
+    """Do parts until none waits; `done` gets None or an error for each."""
+    while waiting:
+        try:
+            arguments = waiting.pop()  # atomic
+        except IndexError:  # another thread took the last one
+            return
+        try:
+            function(*arguments)
+        except BaseException as error:
+            done.put(error)
+        else:
+            done.put(None)
+        if done.qsize() == count:
+            all_done[0] = 1
 
 
 def tiles_for(size, most=sys.maxsize):

@@ -1,0 +1,130 @@
+"""Compiled functions, kept on disk for the next process.
+
+A kernel is compiled by Numba at its first call. That takes a second or so,
+and is said; the result is kept in the folder __pycache__ beside the source,
+or where NUMBA_CACHE_DIR says.
+"""
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+
+import numba
+from numba.core import event
+from numba.core.caching import FunctionCache
+
+# Allowed besides IEEE arithmetic: a*b+c in one step, sums in any order, any
+# sign of zero. All of "fastmath" would delete the tests for NaN.
+FASTMATH = {"contract", "reassoc", "nsz"}
+
+KERNELS = []  # all there are
+
+
+def kernel(function):
+    """Compile at the first call, and keep the result for other processes.
+
+    Numba recompiles when this function's file changes, not when that of a
+    kernel it calls does: what a kernel calls belongs into its own file.
+    """
+    compiled = numba.njit(nogil=True, fastmath=FASTMATH,
+                          error_model="numpy")(function)
+    try:
+        compiled._cache = KernelCache(function)  # as njit(cache=True) does
+    except RuntimeError:  # no folder to keep it in can be written
+        pass
+    KERNELS.append(compiled)
+    return compiled
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache, except that its troubles are said, not raised."""
+
+    def load_overload(self, signature, target):
+        """The stored code, or None: then Numba compiles."""
+        try:
+            found = super().load_overload(signature, target)
+        except Exception as error:  # cut short, or overwritten
+            say(f"the compiled kernels in {self.cache_path} cannot be read "
+                f"({error}): compiling them again")
+            self.forget()
+            return None
+        # two processes that saved at once may have taken the same file
+        if found and tuple(found.signature.args) != tuple(signature):
+            return None
+        return found
+
+    def save_overload(self, signature, code):
+        try:
+            super().save_overload(signature, code)
+        except BaseException as error:
+            self.forget()  # the index may name a file that is not there
+            if not isinstance(error, Exception):
+                raise
+            say(f"the compiled kernels cannot be kept in {self.cache_path} "
+                f"({error}): the next process compiles them again")
+
+    def forget(self):
+        """Begin the index anew, if it can be written."""
+        try:
+            self.flush()
+        except OSError:
+            pass
+
+
+class Announcement(event.Listener):
+    """Say why nothing seems to happen, and how far it is: 12/33 correlate."""
+
+    outer = None    # the kernel that is compiled, not one that it calls
+    started = None  # when the compilation of all of them began, if it did
+
+    def on_start(self, happening):
+        kernel = happening.data["dispatcher"]
+        if self.outer is None and kernel in KERNELS:
+            self.outer = kernel
+            say("compiling the kernels, once")
+            ready = sum(bool(kernel.signatures) for kernel in KERNELS)
+            left = ""
+            if self.started and ready:
+                took = time.monotonic() - self.started
+                rest = took / ready * (len(KERNELS) - ready)
+                left = f"  {rest:.0f} s left"
+            show(f"{ready}/{len(KERNELS)} {kernel.py_func.__name__}{left}")
+
+    def on_end(self, happening):
+        if self.outer is happening.data["dispatcher"]:
+            self.outer = None
+            show("")
+
+
+announcement = Announcement()
+event.register("numba:compile", announcement)
+
+
+@contextmanager
+def compiling_all():
+    """Within the block all kernels are compiled: say how long it takes."""
+    announcement.started = time.monotonic()
+    try:
+        yield
+    finally:
+        announcement.started = None
+
+
+said = set()
+
+
+def say(sentence):
+    """Print a sentence to stderr: once in a process, whatever the reason."""
+    start = sentence.partition(" (")[0]
+    if start not in said:
+        said.add(start)
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def show(text):
+    """A line that the next one overwrites, in a terminal or a notebook."""
+    notebook = "ipykernel" in type(sys.stderr).__module__
+    if ((notebook or sys.stderr.isatty())
+            and os.environ.get("TINYGEN_PROGRESS") != "0"):
+        print("\r" + text.ljust(60), end="\r", file=sys.stderr, flush=True)
