@@ -24,6 +24,7 @@ if PATH == "numba":
         PATH = "plain"
 
 if PATH == "numba":
+    from .compiling import compiling_all
     from .convolution import conv2d, conv2d_filter_grad, conv_transpose2d
     from .elementwise import (
         adam_update,
@@ -47,6 +48,8 @@ if PATH == "numba":
         upsample_conv2d_filter_grad,
     )
 else:
+    from contextlib import nullcontext as compiling_all
+
     from .plain import (
         adam_update,
         avg_pool2d,
@@ -73,7 +76,17 @@ else:
 
 
 def warmup(dtype=np.float32):
-    """Compile every kernel for `dtype`, or load it from the disk: seconds."""
+    """Compile all kernels for `dtype`, or load them from the disk.
+
+    With nothing on the disk it takes up to half a minute, and a line says
+    how far it is. Without it, each kernel is compiled at its first call.
+    """
+    with compiling_all():
+        call_each(dtype)
+
+
+def call_each(dtype):
+    """A small call of each function; one is large enough for the threads."""
     x = np.ones((1, 4, 4, 2), dtype)
     w = np.ones((3, 3, 2, 2), dtype)
     conv2d(x, w, 1, 1)
@@ -88,6 +101,6 @@ def warmup(dtype=np.float32):
     mean, var = moments(x, (1, 2))
     product_sums(x, x, sum_over(x, (1, 2)), (1, 2))
     combine(x, x, mean, 0, var, 0, (1, 2))
-    leaky_relu_grad(x, leaky_relu(x, 0.2), 0.2)
+    leaky_relu(np.ones(1 << 18, dtype), 0.2)
     adam_update(*np.ones((4, 1, 2), dtype), 1e-3, 0.9, 0.999, 1e-8, 1, 0.0)
     sgd_update(*np.ones((3, 1, 2), dtype), 1e-3, 0.9)
