@@ -76,7 +76,12 @@ CASES = {
               ([(4,)], {"p": -1})],
     "matmul": [([(2, 3), (3, 2)], {}), ([(1, 1), (1, 1)], {}),
                ([(2, 2, 3), (3, 2)], {}), ([(2, 3), (2, 3, 2)], {}),
-               ([(2, 1, 1, 3), (2, 3, 2)], {})],
+               ([(2, 1, 1, 3), (2, 3, 2)], {}),
+               ([(3, 2), (3, 2)], {"turn_a": True}),
+               ([(2, 3), (2, 3)], {"turn_b": True}),
+               ([(2, 3, 1), (2, 3)], {"turn_a": True, "turn_b": True})],
+    "linear": [([(2, 3), (3, 2), (2,)], {}), ([(1, 1), (1, 1), (1,)], {}),
+               ([(2, 2, 3), (3, 2), (2,)], {})],
     "where": [([(2, 3), (2, 3)], {"mask": MASK}),
               ([(3,), ()], {"mask": MASK}), ([(2, 1), (3,)], {"mask": MASK})],
     # reductions
@@ -213,12 +218,15 @@ def _elementwise(name):
 
 
 TORCH = {name: _elementwise(name) for name in (
-    "add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul",
+    "add", "subtract", "multiply", "divide", "maximum", "minimum",
     "negative", "exp", "abs", "sin", "cos", "tanh", "sigmoid", "log", "sqrt")}
 TORCH |= {
     "broadcast_to": lambda t, x, shape: x.expand(shape),
     "sum_to": lambda t, x, shape: x.sum_to_size(shape),
     "reshape": lambda t, x, shape: x.reshape(shape),
+    "matmul": lambda t, a, b, turn_a=False, turn_b=False: (
+        (a.mT if turn_a else a) @ (b.mT if turn_b else b)),
+    "linear": lambda t, x, w, b: x @ w + b,
     "transpose": lambda t, x, axes=None: x.permute(
         tuple(range(x.ndim))[::-1] if axes is None else axes),
     "concatenate": lambda t, *xs, axis=0: t.cat(xs, axis),

@@ -14,6 +14,7 @@ from tinygen.engine.kernels import (
     norms,
     plain,
     pooling,
+    products,
     upsampling,
 )
 from tinygen.engine.kernels.sizes import output_size
@@ -384,6 +385,25 @@ def test_leaky_relu(dtype, slope, path):
     assert limits[2] == (0 if slope == 0 else -np.inf)
     assert y.dtype == dx.dtype == dtype
     assert np.array_equal(path.leaky_relu(x.T, slope), y.T, equal_nan=True)
+
+
+@DTYPES
+@pytest.mark.parametrize("m, k, n", [
+    (1, 1, 1), (3, 1, 5), (32, 100, 3000), (3000, 100, 31), (33, 9000, 40),
+    (257, 129, 255), (0, 3, 2)])
+def test_products(dtype, m, k, n):
+    rng = np.random.default_rng(16)
+    a, b = numbers(rng, m, k, dtype=dtype), numbers(rng, k, n, dtype=dtype)
+    want = a.astype(np.float64) @ b.astype(np.float64)
+    for path, left, right in product(
+            (plain, products), (a, np.asfortranarray(a)),
+            (b, np.asfortranarray(b))):
+        y = path.matmul(left, right)
+        assert y.dtype == dtype and y.shape == want.shape
+        assert np.abs(y - want).max(initial=0) <= TOLERANCE[dtype] * np.abs(
+            want).max(initial=1)
+    many = numbers(rng, 2, 5, m, dtype=dtype)
+    assert np.array_equal(products.matmul(many, a), many @ a)
 
 
 # --- updates ---------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_the_network_is_left_as_it_was():
 
 def test_of_a_network_in_float64_and_of_a_wrong_shape():
     net = tg.Linear(3, 2, rng=rng())
-    with pytest.raises(ValueError, match=r"matmul of shapes \(1, 4\), \(3,"):
+    with pytest.raises(ValueError, match=r"linear of shapes \(1, 4\), \(3,"):
         tg.summary(net, (4,))
     for p in tg.parameters(net).values():
         p.data = p.data.astype(np.float64)

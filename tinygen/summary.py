@@ -10,6 +10,7 @@ from tinygen.engine.layers import Sequential, parameters
 # Multiplications of one op, from its inputs (Tensors) and its result.
 _COST = {
     "matmul": lambda y, a, b: y.size * a.shape[-1],
+    "linear": lambda y, x, w, b: y.size * x.shape[-1],
     "conv2d": lambda y, x, w, *b: y.size * math.prod(w.shape[:3]),
     "conv_transpose2d": lambda y, g, w, *b: g.size * math.prod(w.shape[:3]),
     "upsample_conv2d": lambda y, x, w, *b: x.size * 9 * w.shape[3],

@@ -134,10 +134,6 @@ def _given(b):
     return () if b is None else (b,)
 
 
-def _plus(y, b):
-    return y if b is None else y + b
-
-
 class Linear:
     """y = x w + b. x N I, w I O, b O; y N O."""
 
@@ -146,7 +142,9 @@ class Linear:
         self.b = _bias(n_out, bias)
 
     def __call__(self, x, train=False, rng=None):
-        return _plus(x @ self.w, self.b)
+        if self.b is None:
+            return x @ self.w
+        return ops.linear(x, self.w, self.b)
 
 
 class Conv2d:

@@ -175,7 +175,9 @@ negative.rules = (lambda g, y, x: -g,)
 @op()
 def power(x, *, p):
     """y = x^p, for a number p."""
-    return x ** float(p)      # a NumPy p would turn float32 into float64
+    if p == 2:
+        return np.square(x)     # three times as fast
+    return x ** float(p)        # a NumPy p would turn float32 into float64
 
 
 power.rules = (lambda g, y, x, p: None if p == 0 else
@@ -183,24 +185,40 @@ power.rules = (lambda g, y, x, p: None if p == 0 else
 
 
 @op()
-def matmul(a, b):
-    """y[..., i, k] = sum_j a[..., i, j] b[..., j, k]."""
+def matmul(a, b, *, turn_a=False, turn_b=False):
+    """y[..., i, k] = sum_j a[..., i, j] b[..., j, k]; of a matrix that is to
+    be turned, the last two axes are exchanged first."""
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError("both need at least two axes; use reshape")
+    a = np.swapaxes(a, -1, -2) if turn_a else a
+    b = np.swapaxes(b, -1, -2) if turn_b else b
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"the inner sides, {a.shape[-1]} and {b.shape[-2]}, "
                          "differ")
-    return a @ b
+    return kernels.matmul(a, b)
 
 
-matmul.rules = (lambda g, y, a, b: like(g @ swap(b), a),
-                lambda g, y, a, b: like(swap(a) @ g, b))
+# y = A B: dA = g B^T and dB = A^T g; where a = A^T, da = B g^T.
+matmul.rules = (
+    lambda g, y, a, b, turn_a=False, turn_b=False: like(
+        matmul(b, g, turn_a=turn_b, turn_b=True) if turn_a else
+        matmul(g, b, turn_b=not turn_b), a),
+    lambda g, y, a, b, turn_a=False, turn_b=False: like(
+        matmul(g, a, turn_a=True, turn_b=turn_a) if turn_b else
+        matmul(a, g, turn_a=not turn_a), b))
 
 
-def swap(x):
-    """x with its last two axes exchanged: the matrix transpose."""
-    axes = tuple(range(x.ndim))
-    return transpose(x, axes=(*axes[:-2], axes[-1], axes[-2]))
+@op()
+def linear(x, w, b):
+    """y[..., k] = sum_j x[..., j] w[j, k] + b[k]."""
+    y = matmul.forward(x, w)
+    y += b
+    return y
+
+
+linear.rules = (lambda g, y, x, w, b: matmul(g, w, turn_b=True),
+                lambda g, y, x, w, b: like(matmul(x, g, turn_a=True), w),
+                lambda g, y, x, w, b: like(g, b))
 
 
 # ------------------------------------------------------------- reductions
@@ -209,9 +227,10 @@ def swap(x):
 @op()
 def sum(x, *, axis=None, keepdims=False):
     """y = sum of x over `axis` (a number, several, or all)."""
-    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
-    y = kernels.sum_over(x, tuple(axes))
-    return y if keepdims else np.squeeze(y, tuple(axes))
+    if np.ndim(axis) == 0:
+        axis = range(x.ndim) if axis is None else (axis,)
+    y = kernels.sum_over(x, tuple(axis))
+    return y if keepdims else y.squeeze(tuple(axis))
 
 
 sum.rules = (lambda g, y, x, axis=None, keepdims=False:
@@ -334,7 +353,7 @@ tanh.rules = (lambda g, y, x: g * (1 - y * y),)
 def sigmoid(x):
     """y = 1 / (1 + e^-x), in (0, 1); e^-|x| does not overflow."""
     e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
+    return np.maximum(e, x >= 0) / (1 + e)
 
 
 sigmoid.rules = (lambda g, y, x: g * y * (1 - y),)

@@ -42,6 +42,7 @@ if PATH == "numba":
         upsample2d,
         upsample2d_adjoint,
     )
+    from .products import matmul
     from .upsampling import (
         upsample_conv2d,
         upsample_conv2d_adjoint,
@@ -61,6 +62,7 @@ else:
         gather_hw,
         leaky_relu,
         leaky_relu_grad,
+        matmul,
         max_pool2d_argmax,
         moments,
         product_sums,

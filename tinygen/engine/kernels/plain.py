@@ -175,6 +175,11 @@ def scatter_hw(g, index, hw):
 
 # --- normalisation and activation ------------------------------------------
 
+def matmul(a, b):
+    """y[..., i, k] = sum_j a[..., i, j] b[..., j, k]."""
+    return a @ b
+
+
 def sum_over(x, axes):
     """x summed over `axes`, which are kept with length 1."""
     return x.sum(axis=axes, keepdims=True)
