@@ -10,10 +10,11 @@ own.
 import numpy as np
 
 from .sizes import check_bias, check_conv2d, check_filter_grad, check_transpose
-from .threads import kernel, run, run_all, tiles_for
+from .threads import kernel, run, tiles_for
 
 ROWS = 256     # output pixels a tile, at most
 LONG = 512     # pixels a tile of filter_grad, whose sums run over pixels
+FEW = 8        # channels of an image that are better kept apart
 COLUMNS = 128  # rows of the filter that a tile of filter_grad computes
 
 
@@ -60,27 +61,100 @@ def gather(x, first, ho, wo, kh, stride, top, left, c0, c1, rows):
 
 
 @kernel
-def correlate(x, w, b, y, ho, wo, kh, stride, top, left, i0, j0, step, size,
-              part, parts):
-    """y[n, i0+i*step, j0+j*step, o] = b[o] +
+def correlate(x, w, b, y, kh, stride, top, left, size, part, parts):
+    """y[n,i,j,o] = b[o] +
     sum_uvc x[n, i*stride+u-top, j*stride+v-left, c] w[(u, v, c), o].
 
     A tile is `size` output pixels.
     """
-    pixels, (k, o) = x.shape[0] * ho * wo, w.shape
-    rows, sums = np.empty((size, k), x.dtype), np.empty((size, o), x.dtype)
-    for tile in range(part, (pixels + size - 1) // size, parts):
+    n, ho, wo, o = y.shape
+    pixels = y.reshape(n * ho * wo, o)
+    rows = np.empty((size, len(w)), x.dtype)
+    for tile in range(part, (len(pixels) + size - 1) // size, parts):
+        out = pixels[tile * size:tile * size + size]
+        seen = rows[:len(out)]
+        gather(x, tile * size, ho, wo, kh, stride, top, left, 0,
+               len(w) // kh, seen)
+        np.dot(seen, w, out)
+        for row in out:
+            for k in range(o):
+                row[k] += b[k]
+
+
+@kernel
+def multiply(g, w, z, size, part, parts):
+    """z[t, p, c] = sum_o g[p, o] w[t, o, c]. A tile is `size` pixels p."""
+    for tile in range(part, (len(g) + size - 1) // size, parts):
         first = tile * size
-        m = min(size, pixels - first)
-        gather(x, first, ho, wo, kh, stride, top, left, 0, k // kh, rows[:m])
-        np.dot(rows[:m], w, sums[:m])
-        image, i, j = first // wo // ho, first // wo % ho, first % wo
-        for r in range(m):
-            image, i, j = carry(image, i, j, ho, wo)
-            out, row = y[image, i0 + i * step, j0 + j * step], sums[r]
-            for e in range(o):
-                out[e] = row[e] + b[e]
-            j += 1
+        for t in range(len(w)):
+            np.dot(g[first:first + size], w[t], z[t, first:first + size])
+
+
+@kernel
+def overlap(place, n, w, stride):
+    """Which j < n there are with 0 <= j*stride + place < w: from, to."""
+    first = max(0, (stride - 1 - place) // stride)
+    return first, max(first, min(n, (w - 1 - place) // stride + 1))
+
+
+@kernel
+def collect(z, b, x, ho, wo, kw, stride, top, left, part, parts):
+    """x[n,h,v,c] = b[c] + the sum of z[(u,v'),(n,i,j),c] over all (i,j) and
+    (u,v') with i*stride+u-top = h, j*stride+v'-left = v."""
+    n, h, w, c = x.shape
+    for line in range(part, n * h, parts):
+        image, row = line // h, line % h
+        x[image, row] = b
+        for u in range((row + top) % stride, len(z) // kw, stride):
+            i = (row + top - u) // stride
+            if not 0 <= i < ho:
+                continue
+            for v in range(kw):
+                j0, j1 = overlap(v - left, wo, w, stride)
+                for j in range(j0, j1):
+                    out = x[image, row, j * stride + v - left]
+                    seen = z[u * kw + v, (image * ho + i) * wo + j]
+                    for k in range(c):
+                        out[k] += seen[k]
+
+
+@kernel
+def multiply_few(w, g, z, size, part, parts):
+    """z[tile][t, p] = sum_o w[t,o] g[p,o] for the pixels p of a tile."""
+    for tile in range(part, (len(g) + size - 1) // size, parts):
+        seen = g[tile * size:tile * size + size]
+        out = z[tile * size * len(w):(tile * size + len(seen)) * len(w)]
+        np.dot(w, seen.T, out.reshape(len(w), len(seen)))
+
+
+@kernel
+def collect_few(z, b, x, lines, ho, wo, kh, kw, stride, top, left,
+                   part, parts):
+    """The same for z[tile][(u,v',c), (i,j)], a tile `lines` of n * ho."""
+    n, h, w, c = x.shape
+    sums = np.empty((c, w), x.dtype)
+    terms = kh * kw * c
+    for line in range(part, n * h, parts):
+        image, row = line // h, line % h
+        sums[:] = 0
+        for u in range((row + top) % stride, kh, stride):
+            i = (row + top - u) // stride
+            if not 0 <= i < ho:
+                continue
+            first = (image * ho + i) // lines * lines
+            m = min(lines, n * ho - first) * wo
+            start = first * wo * terms + (image * ho + i - first) * wo
+            for v in range(kw):
+                j0, j1 = overlap(v - left, wo, w, stride)
+                for k in range(c):
+                    here = start + ((u * kw + v) * c + k) * m
+                    seen = z[here + j0:here + j1]
+                    out = sums[k, j0 * stride + v - left:]
+                    for j in range(j1 - j0):
+                        out[j * stride] += seen[j]
+        for j in range(w):
+            for k in range(c):
+                x[image, row, j, k] = sums[k, j] + b[k]
 
 
 @kernel
@@ -124,52 +198,80 @@ def conv2d(x, w, stride, pad, b=None):
     """
     ho, wo = check_conv2d(x, w, stride, pad)
     kh, kw, c, o = w.shape
-    y = np.empty((x.shape[0], ho, wo, o), x.dtype)
-    run_all(correlate, [tiled(
-        np.ascontiguousarray(x), w.reshape(kh * kw * c, o), check_bias(b, y),
-        y, ho, wo, kh, stride, pad, pad, 0, 0, 1)])
+    y = np.empty((len(x), ho, wo, o), x.dtype)
+    if stride == 1 and o < c:
+        spread(x, turned(w), b, y, 1, kh - 1 - pad, kw - 1 - pad)
+    else:
+        gathered(x, w, b, y, stride, pad, pad)
     return y
 
 
 def conv_transpose2d(g, w, hw, stride, pad, b=None):
     """The adjoint of conv2d in x: <conv2d(x, w), g> = <x, result>; plus b.
 
-    g is [n, ho, wo, o], the result [n, *hw, c]. The pixels of the result
-    whose row + pad and column + pad leave remainders a and b by `stride` meet
-    the filter's taps w[a::stride, b::stride] alone, and meet them at stride
-    1: so it is stride * stride small convolutions, interleaved.
+    g is [n, ho, wo, o], the result [n, *hw, c]. At stride 1 it is a
+    convolution with the filter turned round.
     """
     check_transpose(g, w, hw, stride, pad)
     x = np.empty((len(g), *hw, w.shape[2]), g.dtype)
-    g, b = np.ascontiguousarray(g), check_bias(b, x)
-    run_all(correlate, [
-        phase(g, w, b, x, i0, j0, stride, pad)
-        for i0 in range(min(stride, hw[0]))
-        for j0 in range(min(stride, hw[1]))])
+    if stride == 1 and w.shape[3] <= w.shape[2]:
+        gathered(g, turned(w), b, x, 1, len(w) - 1 - pad,
+                 w.shape[1] - 1 - pad)
+    else:
+        spread(g, w, b, x, stride, pad, pad)
     return x
 
 
-def phase(g, w, b, x, i0, j0, stride, pad):
-    """The call that fills x[:, i0::stride, j0::stride], and its tiles."""
-    u, v = (i0 + pad) % stride, (j0 + pad) % stride
-    taps = w[u::stride, v::stride][::-1, ::-1].swapaxes(2, 3)
-    kh, kw, o, c = taps.shape
-    top = kh - 1 - (i0 + pad) // stride
-    left = kw - 1 - (j0 + pad) // stride
-    if kh * kw == 0:  # stride > kh: the pixel meets no tap; or one of zeros,
-        taps, kh, top = np.zeros((o, c), w.dtype), 1, -g.shape[1]  # outside
-    return tiled(g, taps.reshape(-1, c), b, x,
-                 len(range(i0, x.shape[1], stride)),
-                 len(range(j0, x.shape[2], stride)), kh, 1, top, left,
-                 i0, j0, stride)
+def turned(w):
+    """The filter turned round, its channels in and out exchanged."""
+    return w[::-1, ::-1].swapaxes(2, 3)
 
 
-def tiled(x, w, b, y, ho, wo, *more):
-    """The arguments of correlate with the size of its tiles; their number."""
-    pixels = len(x) * ho * wo
-    size = min(max(pixels // 64 * 16, 32), ROWS)  # 4 tiles, or large ones
-    tiles = tiles_for(pixels * w.size // 64, -(-pixels // size))
-    return (x, np.ascontiguousarray(w), b, y, ho, wo, *more, size), tiles
+def gathered(x, w, b, y, stride, top, left):
+    """y = b + x seen through w: rows gathered from x, times w."""
+    kh, o = len(w), y.shape[3]
+    w = w.reshape(-1, o)
+    pixels = y.size // max(o, 1)
+    size = tile_size(pixels, w.size)
+    run(correlate, np.ascontiguousarray(x), np.ascontiguousarray(w),
+        check_bias(b, y), y, kh, stride, top, left, size,
+        tiles=tiles_for(pixels * w.size // 64, -(-pixels // size)))
+
+
+def spread(g, w, b, x, stride, top, left):
+    """x = b + the adjoint of gathered: g times w, summed where it overlaps.
+
+    What is multiplied is the image as it is; what is moved about has the
+    channels of x, and few of them are better kept apart, each a plane.
+    """
+    n, ho, wo, o = g.shape
+    kh, kw, c, _ = w.shape
+    pixels, z = n * ho * wo, np.empty(g.size * kh * kw * c // o, g.dtype)
+    g, b = np.ascontiguousarray(g).reshape(pixels, o), check_bias(b, x)
+    if c < FEW:
+        w = np.ascontiguousarray(w.reshape(kh * kw * c, o))
+        lines = max(1, tile_size(pixels, w.size) // wo)
+        run(multiply_few, w, g, z, lines * wo,
+            tiles=tiles_for(z.size * o // 64, -(-n * ho // lines)))
+        run(collect_few, z, b, x, lines, ho, wo, kh, kw, stride, top, left,
+            tiles=tiles_for(z.size, n * x.shape[1]))
+    else:
+        w = np.ascontiguousarray(w.reshape(kh * kw, c, o).swapaxes(1, 2))
+        z, size = z.reshape(kh * kw, pixels, c), tile_size(pixels, c * o)
+        run(multiply, g, w, z, size,
+            tiles=tiles_for(z.size * o // 64, -(-pixels // size)))
+        run(collect, z, b, x, ho, wo, kw, stride, top, left,
+            tiles=tiles_for(z.size, n * x.shape[1]))
+
+
+def tile_size(pixels, products):
+    """How many pixels make a tile: 4 tiles, or large ones.
+
+    At most a million multiplications, if that is not too small a tile: so
+    much, OpenBLAS multiplies without copying first.
+    """
+    small = 10**6 // products // 16 * 16
+    return min(max(pixels // 64 * 16, 32), small if small >= 48 else ROWS)
 
 
 def conv2d_filter_grad(x, g, hw, stride, pad):
