@@ -92,7 +92,9 @@ def call_each(dtype):
     x = np.ones((1, 4, 4, 2), dtype)
     w = np.ones((3, 3, 2, 2), dtype)
     conv2d(x, w, 1, 1)
-    conv_transpose2d(x, w, (4, 4), 1, 1)
+    w32 = np.ones((3, 3, 32, 2), dtype)
+    conv_transpose2d(conv2d(np.ones((1, 4, 4, 32), dtype), w32, 1, 1), w32,
+                     (7, 7), 2, 1)
     conv2d_filter_grad(x, x, (3, 3), 1, 1)
     upsample_conv2d_filter_grad(x, upsample_conv2d(x, w))
     upsample_conv2d_adjoint(x, w)
