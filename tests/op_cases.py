@@ -85,7 +85,7 @@ CASES = {
     "where": [([(2, 3), (2, 3)], {"mask": MASK}),
               ([(3,), ()], {"mask": MASK}), ([(2, 1), (3,)], {"mask": MASK})],
     # reductions
-    "sum": REDUCTIONS, "max": REDUCTIONS,
+    "sum": REDUCTIONS, "mean": REDUCTIONS, "max": REDUCTIONS,
     "logsumexp": [([(4,)], {}), ([(2, 3)], {}),
                   ([(2, 3, 2)], {"axis": (0, 1)}),
                   ([(2, 3)], {"axis": 0, "keepdims": True}),
@@ -234,7 +234,7 @@ TORCH |= {
         x, [n for pair in widths[::-1] for n in pair]),
     "power": lambda t, x, p: x ** p,
     "where": lambda t, a, b, mask: t.where(t.tensor(mask), a, b),
-    "sum": _reduce("sum"), "max": _reduce("amax"),
+    "sum": _reduce("sum"), "mean": _reduce("mean"), "max": _reduce("amax"),
     "logsumexp": lambda t, x, axis=-1, keepdims=False: _reduce("logsumexp")(
         t, x, axis, keepdims),
     "softplus": lambda t, x: t.nn.functional.softplus(x, threshold=1e9),

@@ -233,7 +233,7 @@ def test_mixed_types_are_refused_by_name(a, b):
     (lambda: tg.pad(np.ones((2, 2)), widths=1), "pad of shapes.*each axis"),
     (lambda: tg.broadcast_to(np.ones(2), shape=(3,)), "broadcast_to of"),
     (lambda: tg.max(np.ones((0,))), r"max of shapes \(0,\)"),
-    (lambda: tg.mean(np.ones((0, 2))), r"mean of shape \(0, 2\)"),
+    (lambda: tg.mean(np.ones((0, 2))), r"mean of shapes \(0, 2\)"),
     (lambda: tg.transpose(np.ones((2, 2)), axes=(0, 0)), "transpose of sh"),
 ])
 def test_errors_name_op_and_shapes(f, message):

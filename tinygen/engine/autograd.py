@@ -51,6 +51,8 @@ def as_float_array(data, dtype=None):
     booleans become float32. Other types (float16, complex, text, objects)
     are a TypeError. A Tensor gives its array.
     """
+    if dtype is None and type(data) is np.ndarray and data.dtype in FLOATS:
+        return data
     if isinstance(data, Tensor):
         data = data.data
     if isinstance(data, (list, tuple)) and any(
@@ -202,7 +204,7 @@ class Op:
     def _as_tensors(self, inputs):
         """Constants take the dtype of the Tensors beside them; where there
         is none, numbers that of the arrays beside them."""
-        dtypes = {t.dtype for t in inputs if isinstance(t, Tensor)} or {
+        dtypes = {t.data.dtype for t in inputs if isinstance(t, Tensor)} or {
             t.dtype for t in inputs
             if isinstance(t, np.ndarray) and t.dtype in FLOATS}
         if len(dtypes) > 1:

@@ -16,7 +16,9 @@ from tinygen.engine.autograd import Tensor, op
 @op()
 def broadcast_to(x, *, shape):
     """y = x repeated along new and size-1 axes to fill `shape`."""
-    return np.broadcast_to(x, shape).copy()
+    y = np.empty(shape, x.dtype)
+    y[...] = x
+    return y
 
 
 @op()
@@ -246,16 +248,23 @@ def _kept(shape, axis):
 
 def spread(g, shape, axis):
     """g, one number for each sum over `axis`, repeated to `shape`."""
-    return broadcast_to(reshape(g, shape=_kept(shape, axis)), shape=shape)
+    kept = _kept(shape, axis)
+    if g.shape != kept[len(kept) - g.ndim:]:    # else it fits as it is
+        g = reshape(g, shape=kept)
+    return broadcast_to(g, shape=shape)
 
 
+@op()
 def mean(x, *, axis=None, keepdims=False):
     """y = sum of x over `axis`, divided by the number of terms."""
-    size = np.size(x)
-    if size == 0:
-        raise ValueError(f"mean of shape {np.shape(x)}: nothing to average")
-    total = sum(x, axis=axis, keepdims=keepdims)
-    return total * (total.size / size)
+    if x.size == 0:
+        raise ValueError("nothing to average")
+    y = sum.forward(x, axis=axis, keepdims=keepdims)
+    return y * (y.size / x.size)
+
+
+mean.rules = (lambda g, y, x, axis=None, keepdims=False:
+              spread(g * (y.size / x.size), x.shape, axis),)
 
 
 @op()
