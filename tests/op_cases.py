@@ -68,6 +68,10 @@ CASES = {
     "pad": [([(3,)], {"widths": ((1, 2),)}),
             ([(2, 2)], {"widths": ((0, 1), (2, 0))}),
             ([(1, 2, 2, 2)], {"widths": ((0, 0), (1, 1), (1, 2), (0, 0))})],
+    "mirror": [([(1, 3, 2, 1)], {"width": 1}), ([(2, 4, 3, 2)], {"width": 2}),
+               ([(1, 2, 2, 1)], {"width": 0})],
+    "mirror_adjoint": [([(1, 5, 4, 1)], {"width": 1}),
+                       ([(2, 8, 7, 2)], {"width": 2})],
     # arithmetic
     "add": BINARY, "subtract": BINARY, "multiply": BINARY, "divide": BINARY,
     "maximum": BINARY, "minimum": BINARY, "negative": ELEMENTWISE,
@@ -262,6 +266,11 @@ TORCH |= {
     "bce_terms": lambda t, x, y: (
         t.nn.functional.binary_cross_entropy_with_logits(
             *t.broadcast_tensors(x, y), reduction="none")),
+    "mirror": lambda t, x, width: back(t.nn.functional.pad(
+        images(x), [width] * 4, mode="reflect")),
+    "mirror_adjoint": lambda t, g, width: _adjoint(
+        t, lambda x: TORCH["mirror"](t, x, width), g, len(g),
+        g.shape[1] - 2 * width, g.shape[2] - 2 * width, g.shape[3]),
     "index": lambda t, x, at: x[_indices(t, at)],
     "index_adjoint": lambda t, g, at, shape: _adjoint(
         t, lambda x: x[_indices(t, at)], g, *shape),

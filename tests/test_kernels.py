@@ -385,6 +385,11 @@ def test_leaky_relu(dtype, slope, path):
     assert limits[2] == (0 if slope == 0 else -np.inf)
     assert y.dtype == dx.dtype == dtype
     assert np.array_equal(path.leaky_relu(x.T, slope), y.T, equal_nan=True)
+    g = np.full(4, np.inf, dtype)
+    dx = path.leaky_relu_grad(g, np.array([1, -1, np.inf, -np.inf], dtype),
+                              slope)
+    low = 0 if slope == 0 else np.inf
+    assert dx.tolist() == [np.inf, low, np.inf, low]
 
 
 @DTYPES

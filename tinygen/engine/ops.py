@@ -111,15 +111,39 @@ pad.rules = (lambda g, y, x, widths: index(g, at=tuple(
     for (before, _), n in zip(widths, x.shape, strict=True))),)
 
 
+@op()
+def mirror(x, *, width):
+    """N H W C images with their first and last `width` rows and columns,
+    but for the outermost, mirrored around them."""
+    for axis in (1, 2):
+        x = x.take(np.pad(np.arange(x.shape[axis]), width, "reflect"), axis)
+    return x
+
+
+@op()
+def mirror_adjoint(g, *, width):
+    """x[n,i,j,c] = the sum of g over the pixels that are copies of it."""
+    for axis in (1, 2):
+        g = g.swapaxes(0, axis)
+        end = len(g) - width
+        x = g[width:end].copy()
+        x[1:width + 1] += g[:width][::-1]
+        x[-width - 1:-1] += g[end:][::-1]
+        g = x.swapaxes(0, axis)
+    return np.ascontiguousarray(g)
+
+
+mirror.rules = (lambda g, y, x, width: mirror_adjoint(g, width=width),)
+mirror_adjoint.rules = (lambda h, y, g, width: mirror(h, width=width),)
+
+
 def reflect_pad(x, width):
     """N H W C images, mirrored at the border without repeating the edge."""
     h, w = x.shape[1:3]
     if not 0 <= width < min(h, w):
         raise ValueError(f"reflect_pad: width {width} must be less than the "
                          f"image's sides, {h} x {w}")
-    rows = np.pad(np.arange(h), width, mode="reflect")
-    cols = np.pad(np.arange(w), width, mode="reflect")
-    return index(x, at=(slice(None), rows[:, None], cols[None, :]))
+    return mirror(x, width=width)
 
 
 # ------------------------------------------------------------- arithmetic

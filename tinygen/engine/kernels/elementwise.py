@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from . import plain
 from .threads import kernel, run, run_all, tiles_for
 
 
@@ -18,6 +17,10 @@ def cut(a, part, parts):
 def gate(g, x, slope, dx, part, parts):
     """dx = g where x > 0, slope * g elsewhere."""
     g, x, dx = cut(g, part, parts), cut(x, part, parts), cut(dx, part, parts)
+    if slope == 0:  # 0 * infinity would be NaN
+        for i in range(len(x)):
+            dx[i] = 0 if x[i] <= 0 else g[i]
+        return
     for i in range(len(x)):
         dx[i] = g[i] if x[i] > 0 else slope * g[i]
 
@@ -47,8 +50,6 @@ def sgd_loop(p, g, v, lr, momentum, part, parts):
 
 def leaky_relu(x, slope):
     """y = x where x > 0, slope * x elsewhere; slope 0 is the ReLU."""
-    if slope == 0:  # 0 * (-inf) would be NaN
-        return plain.leaky_relu(x, 0)
     return leaky_relu_grad(x, x, slope)
 
 
@@ -57,7 +58,7 @@ def leaky_relu_grad(g, x, slope):
     dx = np.empty(x.shape, x.dtype)
     run(gate, np.ascontiguousarray(g).reshape(-1),
         np.ascontiguousarray(x).reshape(-1), x.dtype.type(slope),
-        dx.reshape(-1), tiles=tiles_for(x.size))
+        dx.reshape(-1), tiles=tiles_for(x.size // 4))
     return dx
 
 

@@ -211,6 +211,8 @@ def leaky_relu(x, slope):
 
 def leaky_relu_grad(g, x, slope):
     """dx = g where x > 0, slope * g elsewhere."""
+    if slope == 0:  # 0 * infinity would be NaN
+        return np.where(x <= 0, x.dtype.type(0), g)
     return np.where(x > 0, g, slope * g)
 
 
