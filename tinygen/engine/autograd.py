@@ -51,7 +51,8 @@ def as_float_array(data, dtype=None):
     booleans become float32. Other types (float16, complex, text, objects)
     are a TypeError. A Tensor gives its array.
     """
-    if dtype is None and type(data) is np.ndarray and data.dtype in FLOATS:
+    if (type(data) is np.ndarray and data.dtype in FLOATS
+            and (dtype is None or dtype == data.dtype)):
         return data
     if isinstance(data, Tensor):
         data = data.data

@@ -70,12 +70,13 @@ def update(loop, arrays, numbers):
     contiguous, copies are updated and written back.
     """
     calls, copied = [], []
+    numbers = {dtype: tuple(map(dtype.type, numbers))
+               for dtype in {p.dtype for p in arrays[0]}}
     for mine in zip(*arrays, strict=True):
         flat = [np.ascontiguousarray(a) for a in mine]
         copied += [(a, b) for a, b in zip(mine, flat) if a is not b]
         calls.append(((*[a.reshape(-1) for a in flat],
-                       *map(mine[0].dtype.type, numbers)),
-                      tiles_for(mine[0].size)))
+                       *numbers[mine[0].dtype]), tiles_for(mine[0].size)))
     run_all(loop, calls)
     for a, b in copied:
         a[...] = b
