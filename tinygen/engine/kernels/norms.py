@@ -80,19 +80,21 @@ def join_moments(sums, rows, mean, var):
     """Mean and variance, [a, b], from the chunks' [2, a, t, r, b]."""
     _, a, chunks, r, b = sums.shape
     for i in range(a):
-        for k in range(b):
-            total, square = 0.0, 0.0
-            for t in range(chunks):
-                for j in range(r):
-                    total += sums[0, i, t, j, k]
-            c = total / (rows * r)
-            for t in range(chunks):
-                n = min(CHUNK, rows - t * CHUNK)
-                for j in range(r):
-                    d = sums[0, i, t, j, k] / n - c
-                    square += sums[1, i, t, j, k] + n * d * d
-            mean[i, k] = c
-            var[i, k] = square / (rows * r)
+        centre, square = np.zeros(b), np.zeros(b)
+        for t in range(chunks):
+            for j in range(r):
+                for k in range(b):
+                    centre[k] += sums[0, i, t, j, k]
+        centre /= rows * r
+        for t in range(chunks):
+            n = min(CHUNK, rows - t * CHUNK)
+            each = 1 / n
+            for j in range(r):
+                for k in range(b):
+                    d = sums[0, i, t, j, k] * each - centre[k]
+                    square[k] += sums[1, i, t, j, k] + n * d * d
+        mean[i] = centre
+        var[i] = square / (rows * r)
 
 
 @kernel
