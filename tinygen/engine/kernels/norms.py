@@ -131,7 +131,7 @@ def chunk_sums(function, count, x, *more):
     a, m, b = x.shape
     out = np.empty((count, a, -(-m // CHUNK), b), x.dtype)
     run(function, x, *more, out,
-        tiles=tiles_for(x.size, out.shape[1] * out.shape[2]))
+        tiles=tiles_for(x.size // 4, out.shape[1] * out.shape[2]))
     return out
 
 
@@ -194,5 +194,5 @@ def combine(p, q, centre, scale, slope, shift, axes):
     run(combine_rows, as_rows(p, rows), as_rows(q, rows),
         *(spread(number, group, p.dtype)
           for number in (centre, scale, slope, shift)),
-        out.reshape(rows), tiles=tiles_for(p.size))
+        out.reshape(rows), tiles=tiles_for(p.size // 4))
     return out
