@@ -16,6 +16,7 @@ from tinygen.engine.kernels import (
     pooling,
     products,
     upsampling,
+    winograd,
 )
 from tinygen.engine.kernels.sizes import output_size
 from tinygen.engine.kernels.threads import run
@@ -86,6 +87,45 @@ def test_conv_adjoints(path, shape):
     dw = path.conv2d_filter_grad(x, g, w.shape[:2], stride, pad)
     assert np.vdot(dx, x) == pytest.approx(expected, rel=1e-10, abs=1e-10)
     assert np.vdot(dw, w) == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+WINOGRAD = [
+    (1, 8, 8, 32, 32), (2, 7, 9, 32, 33), (1, 1, 1, 1, 1), (3, 1, 6, 70, 130),
+    (1, 3, 150, 2, 5), (9, 17, 3, 128, 3), (20, 14, 14, 4, 3), (0, 4, 4, 2, 3)]
+
+
+@DTYPES
+@pytest.mark.parametrize("n, h, v, c, o", WINOGRAD)
+def test_winograd_equals_plain(dtype, n, h, v, c, o):
+    """Tiles that stick out, several channels a task, several slices."""
+    rng = np.random.default_rng(16)
+    x, g = numbers(rng, n, h, v, c), numbers(rng, n, h, v, o)
+    w, b = numbers(rng, 3, 3, c, o), numbers(rng, o)
+    for name, arguments in (("conv2d", (x, w, b)), ("conv2d", (x, w)),
+                            ("conv_transpose2d", (g, w)),
+                            ("conv2d_filter_grad", (x, g))):
+        want = {"conv2d": lambda x, w, *b: plain.conv2d(x, w, 1, 1, *b),
+                "conv_transpose2d": lambda g, w: plain.conv_transpose2d(
+                    g, w, (h, v), 1, 1),
+                "conv2d_filter_grad": lambda x, g: plain.conv2d_filter_grad(
+                    x, g, (3, 3), 1, 1)}[name](*arguments)
+        got = getattr(winograd, name)(*(a.astype(dtype) for a in arguments))
+        if n:
+            assert_close(got, want.astype(dtype))
+        assert got.shape == want.shape and got.dtype == dtype
+
+
+def test_winograd_takes_non_contiguous_images_and_filters():
+    x, w, g, _, _ = conv_case((2, 9, 8, 40, 36, 3, 3, 1, 1),
+                              np.random.default_rng(17))
+    assert winograd.pays(x.shape, 36, (3, 3), 1, 1)
+    x2, g2 = np.asfortranarray(x), np.repeat(g, 2, axis=3)[..., ::2]
+    w2 = np.ascontiguousarray(w[::-1, :, ::-1])[::-1, :, ::-1]
+    assert_close(convolution.conv2d(x2, w2, 1, 1), plain.conv2d(x, w, 1, 1))
+    assert_close(convolution.conv_transpose2d(g2, w2, (9, 8), 1, 1),
+                 plain.conv_transpose2d(g, w, (9, 8), 1, 1))
+    assert_close(convolution.conv2d_filter_grad(x2, g2, (3, 3), 1, 1),
+                 plain.conv2d_filter_grad(x, g, (3, 3), 1, 1))
 
 
 def random_shapes(count):

@@ -96,6 +96,9 @@ def call_each(dtype):
     conv_transpose2d(conv2d(np.ones((1, 4, 4, 32), dtype), w32, 1, 1), w32,
                      (7, 7), 2, 1)
     conv2d_filter_grad(x, x, (3, 3), 1, 1)
+    x32, w32 = np.ones((1, 8, 8, 32), dtype), np.ones((3, 3, 32, 32), dtype)
+    conv_transpose2d(conv2d(x32, w32, 1, 1), w32, (8, 8), 1, 1)
+    conv2d_filter_grad(x32, x32, (3, 3), 1, 1)
     upsample_conv2d_filter_grad(x, upsample_conv2d(x, w))
     upsample_conv2d_adjoint(x, w)
     upsample2d_adjoint(upsample2d(x))

@@ -6,9 +6,12 @@ image would be 9 times its size, so a tile of them at a time is gathered into a
 small buffer that stays in the cache, multiplied, and forgotten. np.dot is the
 product of SciPy's linear algebra library: each thread multiplies tiles of its
 own.
+
+Most 3x3 convolutions at stride 1 go to winograd.py instead.
 """
 import numpy as np
 
+from . import winograd
 from .sizes import check_bias, check_conv2d, check_filter_grad, check_transpose
 from .threads import kernel, run, tiles_for
 
@@ -82,12 +85,28 @@ def correlate(x, w, b, y, kh, stride, top, left, size, part, parts):
 
 
 @kernel
+def turn(w, out, part, parts):
+    """out[T-1-t, o, c] = w[t, c, o]. A tile is 16 c: 16 rows read at a time,
+    one line of the cache written."""
+    _, c, o = w.shape
+    blocks = (c + 15) // 16
+    for tile in range(part, len(w) * blocks, parts):
+        t, first = tile // blocks, tile % blocks * 16
+        rows = w[t, first:first + 16]
+        for k in range(o):
+            column, line = rows[:, k], out[len(w) - 1 - t, k, first:]
+            for r in range(len(column)):
+                line[r] = column[r]
+
+
+@kernel
 def multiply(g, w, z, size, part, parts):
-    """z[t, p, c] = sum_o g[p, o] w[t, o, c]. A tile is `size` pixels p."""
+    """z[T-1-t,p,c] = sum_o g[p,o] w[t,o,c]. A tile is `size` pixels p."""
     for tile in range(part, (len(g) + size - 1) // size, parts):
         first = tile * size
         for t in range(len(w)):
-            np.dot(g[first:first + size], w[t], z[t, first:first + size])
+            np.dot(g[first:first + size], w[t],
+                   z[len(w) - 1 - t, first:first + size])
 
 
 @kernel
@@ -198,6 +217,8 @@ def conv2d(x, w, stride, pad, b=None):
     """
     ho, wo = check_conv2d(x, w, stride, pad)
     kh, kw, c, o = w.shape
+    if winograd.pays(x.shape, o, (kh, kw), stride, pad):
+        return winograd.conv2d(x, w, b)
     y = np.empty((len(x), ho, wo, o), x.dtype)
     if stride == 1 and o < c:
         spread(x, turned(w), b, y, 1, kh - 1 - pad, kw - 1 - pad)
@@ -213,6 +234,8 @@ def conv_transpose2d(g, w, hw, stride, pad, b=None):
     convolution with the filter turned round.
     """
     check_transpose(g, w, hw, stride, pad)
+    if winograd.pays(g.shape, w.shape[2], w.shape[:2], stride, pad):
+        return winograd.conv_transpose2d(g, w, b)
     x = np.empty((len(g), *hw, w.shape[2]), g.dtype)
     if stride == 1 and w.shape[3] <= w.shape[2]:
         gathered(g, turned(w), b, x, 1, len(w) - 1 - pad,
@@ -224,7 +247,11 @@ def conv_transpose2d(g, w, hw, stride, pad, b=None):
 
 def turned(w):
     """The filter turned round, its channels in and out exchanged."""
-    return w[::-1, ::-1].swapaxes(2, 3)
+    kh, kw, c, o = w.shape
+    out = np.empty((kh, kw, o, c), w.dtype)
+    run(turn, np.ascontiguousarray(w).reshape(kh * kw, c, o),
+        out.reshape(kh * kw, o, c), tiles=tiles_for(w.size, kh * kw))
+    return out
 
 
 def gathered(x, w, b, y, stride, top, left):
@@ -256,7 +283,7 @@ def spread(g, w, b, x, stride, top, left):
         run(collect_few, z, b, x, lines, ho, wo, kh, kw, stride, top, left,
             tiles=tiles_for(z.size, n * x.shape[1]))
     else:
-        w = np.ascontiguousarray(w.reshape(kh * kw, c, o).swapaxes(1, 2))
+        w = turned(w).reshape(kh * kw, o, c)
         z, size = z.reshape(kh * kw, pixels, c), tile_size(pixels, c * o)
         run(multiply, g, w, z, size,
             tiles=tiles_for(z.size * o // 64, -(-pixels // size)))
@@ -281,6 +308,8 @@ def conv2d_filter_grad(x, g, hw, stride, pad):
     hw is the filter's (kh, kw).
     """
     check_filter_grad(x, g, hw, stride, pad)
+    if winograd.pays(x.shape, g.shape[3], hw, stride, pad):
+        return winograd.conv2d_filter_grad(x, g)
     if stride == 1 and g.shape[3] < x.shape[3]:
         # <x seen through w, g> = <g seen through w turned round, x>: what is
         # gathered is the image with fewer channels
