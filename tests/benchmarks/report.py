@@ -7,6 +7,8 @@ LATEST = Path(__file__).parent / "latest.json"
 BEGIN = "<!-- benchmark: make benchmark writes from here"
 END = "<!-- to here -->"
 
+QUIET = 0.05        # the share of the processors that others may have
+
 
 def rounded(value, digits=4):
     """All numbers inside to 4 digits: the file stays readable."""
@@ -39,10 +41,13 @@ def block(results):
     row = results["memory"]
     lines.append(f"| most memory, GAN | {row['ours_mb']:.0f} MB | "
                  f"{row['pytorch_mb']:.0f} MB | {row['ratio']:.2f} |")
-    where = results["machine"]
+    where, share = results["machine"], results["others_share"] or 0
     lines += ["", f"{where['cpu']}, {where['threads']} threads, "
-              f"{results['date']}, PyTorch {results['versions']['torch']}.",
-              "", END]
+              f"{results['date']}, PyTorch {results['versions']['torch']}."]
+    if share > QUIET:
+        lines += [f"Meanwhile other processes had {share:.0%} of the "
+                  "processors, which PyTorch suffers from more."]
+    lines += ["", END]
     return "\n".join(lines)
 
 
@@ -53,14 +58,16 @@ def show_head(machine, versions, rate):
     print(f"SGEMM {rate:.0f} GFLOP/s")
 
 
-def show_steps(rows):
+def show_steps_head():
     print(f"\n{'training step':22}{'ours ms':>9}{'PyTorch':>9}{'ratio':>7}"
-          f"   all of PyTorch's")
-    for name, row in rows.items():
-        others = ", ".join(f"{who} {t:.1f}" for who, t in
-                           row["pytorch_all_ms"].items())
-        print(f"{name:22}{row['ours_ms']:9.1f}{row['pytorch_ms']:9.1f}"
-              f"{row['ratio']:7.2f}   {others}")
+          f"   all of PyTorch's", flush=True)
+
+
+def show_step(name, row):
+    others = ", ".join(f"{who} {t:.1f}" for who, t in
+                       row["pytorch_all_ms"].items())
+    print(f"{name:22}{row['ours_ms']:9.1f}{row['pytorch_ms']:9.1f}"
+          f"{row['ratio']:7.2f}   {others}", flush=True)
 
 
 def show_ops(rows):
@@ -89,4 +96,4 @@ def show_others(share):
     if share is not None:
         print(f"\nother processes had {share:.1%} of the processors"
               + (": too much, measure again on a quiet machine"
-                 if share > 0.05 else ""))
+                 if share > QUIET else ""), flush=True)

@@ -23,7 +23,8 @@ from report import (
     show_ops,
     show_others,
     show_start,
-    show_steps,
+    show_step,
+    show_steps_head,
 )
 from start import measure
 from steps import time_steps
@@ -55,14 +56,15 @@ def main():
                "versions": versions()}
     rate = results["sgemm_gflops"] = sgemm()
     show_head(results["machine"], results["versions"], rate)
+    show_others(others.share())
     if "start" in options.only:
         results["start"], results["memory"] = measure(
             times=1 if quick else 3, empty=not quick)
         show_start(results["start"], results["memory"])
     if "steps" in options.only:
-        results["steps"] = time_steps(options.names, **(
+        show_steps_head()
+        results["steps"] = time_steps(options.names, show_step, **(
             once if quick else dict(turns=7, calls=3)))
-        show_steps(results["steps"])
     if "ops" in options.only:
         results["ops"] = time_ops(rate, **(once if quick else dict(
             turns=5, calls=3, rest=0.03, seconds=0.02)))

@@ -43,8 +43,11 @@ def check_losses(found):
                 err_msg=f"step {k + 1}, {who}")
 
 
-def time_steps(names=tuple(STEPS), **how):
-    """{name: row}: milliseconds, and PyTorch's best time / ours."""
+def time_steps(names, show, **how):
+    """{name: row}: milliseconds, and PyTorch's best time / ours.
+
+    show(name, row) is called as each is measured.
+    """
     rows = {}
     for name in names:
         found = contestants(name)
@@ -55,4 +58,5 @@ def time_steps(names=tuple(STEPS), **how):
         rows[name] = {"ours_ms": ours, "pytorch_ms": times[best],
                       "ratio": times[best] / ours, "pytorch_best": best,
                       "pytorch_all_ms": times, "gflop": GFLOP[name]}
+        show(name, rows[name])
     return rows
