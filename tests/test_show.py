@@ -28,7 +28,8 @@ def test_an_op_is_listed_with_its_rules(root):
     first, body = text.split("\n", 1)
     assert first == "# tinygen/engine/convolution.py"
     forward, rules = body.split("\n\nconv2d.rules = ")
-    assert forward.startswith("@op()\ndef conv2d(x, w, *, stride=1, pad=0):")
+    assert forward.startswith(
+        "@op()\ndef conv2d(x, w, b=None, *, stride=1, pad=0):")
     assert forward in source and f"conv2d.rules = {rules}" in source
     assert rules.count("lambda") == 2
 

@@ -193,7 +193,8 @@ class Op:
             shapes = ", ".join(str(t.shape) for t in inputs)
             raise type(error)(
                 f"{self.name} of shapes {shapes}: {error}") from None
-        if any([np.may_share_memory(data, a) for a in arrays]):
+        if (data.base is not None or any([data is a for a in arrays])) and (
+                any([np.may_share_memory(data, a) for a in arrays])):
             data = data.copy()      # a view of a parameter would change
         result = Tensor(data)
         if is_recording():
@@ -320,7 +321,9 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
             for x, part in zip(node.inputs, parts, strict=True):
                 if part is not None and x.serial in needed:
                     old = grads.get(x.serial)
-                    grads[x.serial] = part if old is None else old + part
+                    grads[x.serial] = (
+                        part if old is None else old + part if create_graph
+                        else Tensor(old.data + part.data))
         return [grads[x.serial] if x.serial in grads
                 else Tensor(np.zeros_like(x.data)) for x in xs]
 

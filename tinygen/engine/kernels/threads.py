@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from .compiling import kernel
 
-SMALL = 1 << 15  # numbers a tile, about 30 microseconds; half is not worth it
+SMALL = 1 << 16  # numbers a tile, about 60 microseconds; half is not worth it
 # In readings of a flag, 0.3 nanoseconds each: how long a thread looks for work
 # before it sleeps, and how long another holds Python's lock once it has set
 # the flag, until it enters a kernel or, its part being done, looks for work.
