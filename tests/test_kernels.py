@@ -19,7 +19,6 @@ from tinygen.engine.kernels import (
     winograd,
 )
 from tinygen.engine.kernels.sizes import output_size
-from tinygen.engine.kernels.threads import run
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -576,14 +575,6 @@ except ValueError as error:
     for wish in ("0", "two", ""):
         out, _ = python(code, TINYGEN_THREADS=wish)
         assert out.startswith(f"TINYGEN_THREADS is {wish!r}; it must be a")
-
-
-def test_an_error_in_a_thread_is_raised():
-    def function(part, parts):
-        raise ArithmeticError(part)
-
-    with pytest.raises(ArithmeticError):
-        run(function, tiles=8)
 
 
 def test_two_threads_at_once():

@@ -206,6 +206,9 @@ class Op:
     def _as_tensors(self, inputs):
         """Constants take the dtype of the Tensors beside them; where there
         is none, numbers that of the arrays beside them."""
+        kinds = {t.data.dtype if type(t) is Tensor else None for t in inputs}
+        if len(kinds) == 1 and None not in kinds:
+            return inputs
         dtypes = {t.data.dtype for t in inputs if isinstance(t, Tensor)} or {
             t.dtype for t in inputs
             if isinstance(t, np.ndarray) and t.dtype in FLOATS}

@@ -5,14 +5,18 @@ and is said; the result is kept in the folder __pycache__ beside the source,
 or where NUMBA_CACHE_DIR says.
 """
 
+import functools
 import os
+import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numba
 from numba.core import event
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 # Allowed besides IEEE arithmetic: a*b+c in one step, sums in any order, any
 # sign of zero. All of "fastmath" would delete the tests for NaN.
@@ -24,8 +28,8 @@ KERNELS = []  # all there are
 def kernel(function):
     """Compile at the first call, and keep the result for other processes.
 
-    Numba recompiles when this function's file changes, not when that of a
-    kernel it calls does: what a kernel calls belongs into its own file.
+    It is compiled again when a file in this folder has changed, be it that of
+    another kernel: what is called is compiled into what calls it.
     """
     compiled = numba.njit(nogil=True, fastmath=FASTMATH,
                           error_model="numpy")(function)
@@ -39,6 +43,11 @@ def kernel(function):
 
 class KernelCache(FunctionCache):
     """Numba's cache, except that its troubles are said, not raised."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = IndexDataCacheFile(
+            self._cache_path, self._impl.filename_base, source_stamp())
 
     def load_overload(self, signature, target):
         """The stored code, or None: then Numba compiles."""
@@ -72,10 +81,24 @@ class KernelCache(FunctionCache):
             pass
 
 
+@functools.cache
+def source_stamp():
+    """When each file of this folder was written, and how long it is."""
+    folder = Path(__file__).parent
+    return tuple((path.name, path.stat().st_mtime, path.stat().st_size)
+                 for path in sorted(folder.glob("*.py")))
+
+
 class Announcement(event.Listener):
-    """Say why nothing seems to happen, and how far it is: 12/33 correlate."""
+    """Say why nothing seems to happen, and how far it is: 12/33 correlate.
+
+    Ctrl-C waits until the kernel is compiled: Numba, interrupted in its first
+    seconds, cannot compile any more.
+    """
 
     outer = None    # the kernel that is compiled, not one that it calls
+    asked = False   # by Ctrl-C
+    handler = None  # what Ctrl-C calls else
     started = None  # when the compilation of all of them began, if it did
 
     def on_start(self, happening):
@@ -90,11 +113,22 @@ class Announcement(event.Listener):
                 rest = took / ready * (len(KERNELS) - ready)
                 left = f"  {rest:.0f} s left"
             show(f"{ready}/{len(KERNELS)} {kernel.py_func.__name__}{left}")
+            if threading.current_thread() is threading.main_thread():
+                self.handler = signal.signal(signal.SIGINT, self.wait)
+
+    def wait(self, *_):
+        self.asked = True
 
     def on_end(self, happening):
         if self.outer is happening.data["dispatcher"]:
             self.outer = None
             show("")
+            if self.handler:
+                signal.signal(signal.SIGINT, self.handler)
+                self.handler = None
+            if self.asked:
+                self.asked = False
+                signal.raise_signal(signal.SIGINT)
 
 
 announcement = Announcement()

@@ -3,15 +3,15 @@
 The pixels that one output pixel sees, written out as a row (u, v, c), turn
 the convolution into a product of matrices: rows @ filter. The rows of a whole
 image would be 9 times its size, so a tile of them at a time is gathered into a
-small buffer that stays in the cache, multiplied, and forgotten. np.dot is the
-product of SciPy's linear algebra library: each thread multiplies tiles of its
-own.
+small buffer that stays in the cache, multiplied, and forgotten; each thread
+multiplies tiles of its own.
 
 Most 3x3 convolutions at stride 1 go to winograd.py instead.
 """
 import numpy as np
 
 from . import winograd
+from .products import product, turned
 from .sizes import check_bias, check_conv2d, check_filter_grad, check_transpose
 from .threads import kernel, run, tiles_for
 
@@ -78,25 +78,10 @@ def correlate(x, w, b, y, kh, stride, top, left, size, part, parts):
         seen = rows[:len(out)]
         gather(x, tile * size, ho, wo, kh, stride, top, left, 0,
                len(w) // kh, seen)
-        np.dot(seen, w, out)
+        product(seen, w, 0, out)
         for row in out:
             for k in range(o):
                 row[k] += b[k]
-
-
-@kernel
-def turn(w, out, part, parts):
-    """out[T-1-t, o, c] = w[t, c, o]. A tile is 16 c: 16 rows read at a time,
-    one line of the cache written."""
-    _, c, o = w.shape
-    blocks = (c + 15) // 16
-    for tile in range(part, len(w) * blocks, parts):
-        t, first = tile // blocks, tile % blocks * 16
-        rows = w[t, first:first + 16]
-        for k in range(o):
-            column, line = rows[:, k], out[len(w) - 1 - t, k, first:]
-            for r in range(len(column)):
-                line[r] = column[r]
 
 
 @kernel
@@ -105,8 +90,8 @@ def multiply(g, w, z, size, part, parts):
     for tile in range(part, (len(g) + size - 1) // size, parts):
         first = tile * size
         for t in range(len(w)):
-            np.dot(g[first:first + size], w[t],
-                   z[len(w) - 1 - t, first:first + size])
+            product(g[first:first + size], w[t], 0,
+                    z[len(w) - 1 - t, first:first + size])
 
 
 @kernel
@@ -143,7 +128,7 @@ def multiply_few(w, g, z, size, part, parts):
     for tile in range(part, (len(g) + size - 1) // size, parts):
         seen = g[tile * size:tile * size + size]
         out = z[tile * size * len(w):(tile * size + len(seen)) * len(w)]
-        np.dot(w, seen.T, out.reshape(len(w), len(seen)))
+        product(w, seen.T, 0, out.reshape(len(w), len(seen)))
 
 
 @kernel
@@ -190,21 +175,20 @@ def filter_grad(x, g, dw, ho, wo, kw, stride, top, left, part, parts):
     blocks = (width + COLUMNS - 1) // COLUMNS
     columns = (width + blocks - 1) // blocks
     rows = np.empty(min(LONG, len(g)) * together * columns, x.dtype)
-    sums = np.empty((together * columns, o), x.dtype)
+    filters = dw.reshape(slices, kh * width, o)
     for tile in range(part, slices * kh // together * blocks, parts):
         s, block = tile % slices, tile // slices
         u, c0 = block // blocks, block % blocks * columns
         c1 = min(c0 + columns, width)
         k = together * (c1 - c0)
-        dw_tile = dw[s, u:u + together, c0:c1]
+        dw_tile = filters[s, u * width + c0:u * width + c0 + k]
         dw_tile[:] = 0
         for first in range(s * LONG, len(g), slices * LONG):
             g_tile = g[first:first + LONG]
             seen = rows[:len(g_tile) * k].reshape(len(g_tile), k)
             gather(x, first, ho, wo, together, stride, top - u, left, c0, c1,
                    seen)
-            np.dot(seen.T, g_tile, sums[:k])
-            dw_tile += sums[:k].reshape(dw_tile.shape)
+            product(seen.T, g_tile, 1, dw_tile)
 
 
 # --- the functions of this package -----------------------------------------
@@ -243,15 +227,6 @@ def conv_transpose2d(g, w, hw, stride, pad, b=None):
     else:
         spread(g, w, b, x, stride, pad, pad)
     return x
-
-
-def turned(w):
-    """The filter turned round, its channels in and out exchanged."""
-    kh, kw, c, o = w.shape
-    out = np.empty((kh, kw, o, c), w.dtype)
-    run(turn, np.ascontiguousarray(w).reshape(kh * kw, c, o),
-        out.reshape(kh * kw, o, c), tiles=tiles_for(w.size, kh * kw))
-    return out
 
 
 def gathered(x, w, b, y, stride, top, left):

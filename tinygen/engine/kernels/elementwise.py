@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from .threads import kernel, run, run_all, tiles_for
+from .threads import kernel, run, tiles_for
 
 
 @kernel
-def cut(a, part, parts):
-    """One of `parts` pieces of a one-dimensional array."""
-    return a[part * len(a) // parts:(part + 1) * len(a) // parts]
+def cut(a, k, n):
+    """Piece k of n pieces of a one-dimensional array."""
+    return a[k * len(a) // n:(k + 1) * len(a) // n]
 
 
 @kernel
@@ -58,28 +58,24 @@ def leaky_relu_grad(g, x, slope):
     dx = np.empty(x.shape, x.dtype)
     run(gate, np.ascontiguousarray(g).reshape(-1),
         np.ascontiguousarray(x).reshape(-1), x.dtype.type(slope),
-        dx.reshape(-1), tiles=tiles_for(x.size // 4))
+        dx.reshape(-1), tiles=tiles_for(x.size))
     return dx
 
 
 def update(loop, arrays, numbers):
-    """Run a loop over parameters and moments, in place; all of them at once,
-    because many are small.
+    """Run a loop over lists of parameters, gradients and moments, in place.
 
-    arrays: lists of parameters, gradients, moments. Where one of them is not
-    contiguous, copies are updated and written back.
+    Where an array is not contiguous, a copy is updated and written back.
     """
-    calls, copied = [], []
     numbers = {dtype: tuple(map(dtype.type, numbers))
                for dtype in {p.dtype for p in arrays[0]}}
     for mine in zip(*arrays, strict=True):
         flat = [np.ascontiguousarray(a) for a in mine]
-        copied += [(a, b) for a, b in zip(mine, flat) if a is not b]
-        calls.append(((*[a.reshape(-1) for a in flat],
-                       *numbers[mine[0].dtype]), tiles_for(mine[0].size)))
-    run_all(loop, calls)
-    for a, b in copied:
-        a[...] = b
+        run(loop, *[a.reshape(-1) for a in flat], *numbers[mine[0].dtype],
+            tiles=tiles_for(mine[0].size))
+        for a, b in zip(mine, flat):
+            if a is not b:
+                a[...] = b
 
 
 def adam_update(ps, gs, ms, vs, lr, beta1, beta2, eps, t, weight_decay):

@@ -131,7 +131,7 @@ def chunk_sums(function, count, x, *more):
     a, m, b = x.shape
     out = np.empty((count, a, -(-m // CHUNK), b), x.dtype)
     run(function, x, *more, out,
-        tiles=tiles_for(x.size // 4, out.shape[1] * out.shape[2]))
+        tiles=tiles_for(x.size, out.shape[1] * out.shape[2]))
     return out
 
 
@@ -140,12 +140,13 @@ def as_rows(x, shape):
 
 
 def spread(number, group, dtype):
-    """One number a group, or fewer, as [a, r b]."""
-    (a, _, _), r, kept = group
-    out = np.empty(kept, dtype)
-    out[...] = number
-    out = out.reshape(a, -1)
-    return out if r == 1 else np.tile(out, r)
+    """One number, one a column or one a group, as [a, r b]."""
+    (a, _, width), r, _ = group
+    out = np.empty((a, r, width // r), dtype)
+    number = np.asarray(number)
+    out[...] = number if number.size == 1 else number.reshape(
+        -1, 1, width // r)
+    return out.reshape(a, width)
 
 
 def sum_over(x, axes):
@@ -194,5 +195,5 @@ def combine(p, q, centre, scale, slope, shift, axes):
     run(combine_rows, as_rows(p, rows), as_rows(q, rows),
         *(spread(number, group, p.dtype)
           for number in (centre, scale, slope, shift)),
-        out.reshape(rows), tiles=tiles_for(p.size // 4))
+        out.reshape(rows), tiles=tiles_for(p.size))
     return out

@@ -1,7 +1,12 @@
 """The shapes of convolutions and pools, and what is wrong with bad ones."""
+import functools
+
 import numpy as np
 
+IMAGES = {(4, np.dtype("float32")), (4, np.dtype("float64"))}
 
+
+@functools.lru_cache(maxsize=1000)
 def output_size(hw, window, stride, pad=0):
     """Ho = (H + 2 pad - kh) // stride + 1, and the same for the width."""
     if stride < 1 or pad < 0:
@@ -22,6 +27,9 @@ def check_equal(what, got, expected):
 
 def check_arrays(**arrays):
     """Raise unless all are float arrays of 4 axes and of one dtype."""
+    kinds = {(array.ndim, array.dtype) for array in arrays.values()}
+    if len(kinds) == 1 and kinds <= IMAGES:
+        return
     for name, array in arrays.items():
         if array.ndim != 4:
             raise ValueError(f"{name} must have 4 axes, "

@@ -1,10 +1,14 @@
 """The threads that share out the work of a kernel.
 
-A kernel is compiled to code that runs without Python's lock, so ordinary
-Python threads run it in parallel. Its last two arguments are `part` and
-`parts`: it does the tiles part, part + parts, part + 2 parts ... of its work.
-What a tile computes does not depend on who computes it, so results are the
-same for every number of threads.
+A kernel's last two arguments are `part` and `parts`: it does the tiles part,
+part + parts, part + 2 parts ... of its work. What a tile computes does not
+depend on who computes it, so results are the same for every number of threads.
+
+The caller writes on a board, a few integers in memory, what there is to do
+and where its arguments lie. Helpers that watch the board take one part after
+another, as the caller does, until none is left. All of this is compiled and
+needs no lock of Python's: to share out costs less than a microsecond, and
+pieces of work of 10 microseconds are worth it.
 
 Numba has thread pools of its own. They are not used: which one is there
 depends on the machine, one kills a child forked after its first use, another
@@ -13,22 +17,31 @@ several times as long to compile.
 """
 
 import atexit
+import ctypes
+import inspect
 import os
 import queue
 import sys
 import threading
 
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from threadpoolctl import threadpool_limits
 
-from .compiling import kernel
+from . import compiling
 
-SMALL = 1 << 16  # numbers a tile, about 60 microseconds; half is not worth it
-# In readings of a flag, 0.3 nanoseconds each: how long a thread looks for work
-# before it sleeps, and how long another holds Python's lock once it has set
-# the flag, until it enters a kernel or, its part being done, looks for work.
-PATIENCE, ENTER, LEAVE = 1_000_000, 30_000, 5_000
+SMALL = 1 << 15  # numbers a tile, about 10 microseconds
+PATIENCE = 300_000  # looks at the board, about 0.2 ms, before a helper sleeps
+LOOKS = 1000  # before a thread that waits lets others have its processor
+
+# The numbers on the board, each in a line of the cache of its own. BUSY: how
+# many callers want it; OPEN: 1 while there is something to do; ENTRY and DATA:
+# the function and its arguments; NEXT, PARTS: the next part, out of so many;
+# INSIDE: helpers at work; FAILED: 1 if a part raised an error; AWAKE: helpers
+# that watch.
+BUSY, OPEN, ENTRY, DATA, NEXT, PARTS, INSIDE, FAILED, AWAKE = range(0, 72, 8)
 
 
 def count_threads():
@@ -60,128 +73,252 @@ def calm_blas():
     threadpool_limits(1, user_api="blas")
 
 
+def keep_memory():
+    """Let the C library keep freed memory for the next array.
+
+    Fresh memory costs a visit to the system for every 4 KB, at the first
+    touch: a kernel whose buffers are given back after each call, as glibc
+    does for threads, takes up to four times as long. No other C library is
+    told anything.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    trim_threshold, mmap_threshold = -1, -3  # as malloc.h numbers them
+    mallopt(mmap_threshold, 32 << 20)
+    mallopt(trim_threshold, 256 << 20)
+
+
 calm_blas()
+keep_memory()
 
 
-# --- threads that wait -----------------------------------------------------
+# --- what Numba has no word for --------------------------------------------
+
+def place(context, builder, signature, board, k):
+    """The address of board[k]."""
+    array = context.make_array(signature.args[0])(context, builder, board)
+    return builder.gep(array.data, [k])
+
 
 @intrinsic
-def read(typing_context, flag):
-    """flag[0], fetched from memory each time: another thread writes it."""
-    def generate(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(
-            context, builder, arguments[0])
-        return builder.load_atomic(array.data, "acquire", 8)
-    return flag.dtype(flag), generate
+def read(typing_context, board, k):
+    """board[k], fetched from memory each time: other threads write it."""
+    def generate(context, builder, signature, values):
+        return builder.load_atomic(
+            place(context, builder, signature, *values), "seq_cst", 8)
+    return types.int64(board, types.intp), generate
 
 
-@kernel
-def watch(flag, old, pause):
-    """Return a little after flag[0] is no longer `old`, or at long last.
-
-    To wake a thread that sleeps takes 30 to 50 microseconds, as long as a
-    small kernel takes; one that watches is there at once. The pause is for
-    Python's lock: to ask for it while another thread has it is to sleep.
-    """
-    for _ in range(PATIENCE):
-        if read(flag) != old:
-            for _ in range(pause):
-                read(flag)
-            return
+@intrinsic
+def add(typing_context, board, k, n):
+    """board[k] += n, in one step for all threads; what it was before."""
+    def generate(context, builder, signature, values):
+        *where, n = values
+        return builder.atomic_rmw(
+            "add", place(context, builder, signature, *where), n, "seq_cst")
+    return types.int64(board, types.intp, types.int64), generate
 
 
-class Helper(threading.Thread):
-    """A thread that does one task after another."""
-
-    def __init__(self):
-        super().__init__(name="tinygen", daemon=True)
-        self.tasks, self.asked = queue.SimpleQueue(), np.zeros(1, np.int64)
-        watch(self.asked, 1, 0)  # compiled here, not in two threads at once
-        self.start()
-
-    def ask(self, task):
-        self.asked += 1
-        self.tasks.put(task)
-
-    def run(self):
-        while task := self.tasks.get():
-            asked = self.asked[0]
-            work(*task)
-            del task  # its arrays may be large
-            watch(self.asked, asked, ENTER)
+def entry_type(context):
+    """Of the code that call() calls: Numba's own convention."""
+    return context.call_conv.get_function_type(
+        types.none, (types.voidptr, types.intp, types.intp))
 
 
-helpers = []  # they start when there is work
-if hasattr(os, "register_at_fork"):  # a child has none of our threads
-    os.register_at_fork(after_in_child=helpers.clear)
+@intrinsic
+def pack(typing_context, function, arguments):
+    """(entry, data), addresses such that call(entry, data, part, parts) is
+    function(*arguments, part, parts) as long as the caller runs."""
+    inner = function.get_call_type(
+        typing_context, (*arguments.types, types.intp, types.intp), {})
+
+    def generate(context, builder, signature, values):
+        packed = cgutils.alloca_once_value(builder, values[1])
+        entry = ir.Function(
+            builder.module, entry_type(context),
+            builder.module.get_unique_name("entry"))
+        entry.linkage = "internal"
+        inside = ir.IRBuilder(entry.append_basic_block())
+        *_, data, part, parts = entry.args
+        given = inside.load(inside.bitcast(data, packed.type))
+        context.get_function(function, inner)(
+            inside, [*cgutils.unpack_tuple(inside, given), part, parts])
+        context.call_conv.return_value(inside, context.get_dummy_value())
+        return cgutils.pack_array(builder, [
+            builder.ptrtoint(pointer, ir.IntType(64))
+            for pointer in (entry, packed)])
+    return types.UniTuple(types.int64, 2)(function, arguments), generate
 
 
-@atexit.register
-def stop():
-    for helper in helpers:
-        helper.ask(None)
-    for helper in helpers:
-        helper.join()
+@intrinsic
+def call(typing_context, entry, data, part, parts):
+    """The entry that pack() made called; 0 if all went well."""
+    def generate(context, builder, signature, values):
+        kind = entry_type(context)
+        result, error, where, *_ = kind.args
+        entry = builder.inttoptr(values[0], kind.as_pointer())
+        status = builder.call(entry, [
+            cgutils.alloca_once(builder, result.pointee),
+            cgutils.alloca_once(builder, error.pointee),
+            builder.inttoptr(values[1], where), *values[2:]])
+        return builder.zext(status, ir.IntType(64))
+    return types.int64(types.int64, types.int64, types.intp,
+                       types.intp), generate
+
+
+@intrinsic
+def step_aside(typing_context):
+    """Let another thread have this processor, if one waits for it."""
+    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
+
+    def generate(context, builder, signature, values):
+        builder.call(cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.IntType(32), []), name), [])
+        return context.get_dummy_value()
+    return types.none(), generate
 
 
 # --- sharing out -----------------------------------------------------------
 
+@compiling.kernel
+def take_part(board):
+    """Do part after part, until none is left."""
+    entry, data, parts = board[ENTRY], board[DATA], board[PARTS]
+    part = add(board, NEXT, 1)
+    while part < parts:
+        if call(entry, data, part, parts):
+            board[FAILED] = 1
+        part = add(board, NEXT, 1)
+
+
+@compiling.kernel
+def share(board, entry, data, parts):
+    """Do all parts, with whoever helps; whether one failed.
+
+    Somebody else may be using the board: then this thread does all parts.
+    """
+    if parts > 1 and add(board, BUSY, 1) == 0:
+        board[ENTRY], board[DATA], board[PARTS] = entry, data, parts
+        board[NEXT] = board[FAILED] = 0
+        add(board, OPEN, 1)
+        take_part(board)
+        add(board, OPEN, -1)
+        looks = 0
+        while read(board, INSIDE):
+            looks += 1
+            if looks % LOOKS == 0:
+                step_aside()
+        failed = board[FAILED] != 0
+        add(board, BUSY, -1)
+        return failed
+    if parts > 1:
+        add(board, BUSY, -1)
+    failed = False
+    for part in range(parts):
+        failed |= call(entry, data, part, parts) != 0
+    return failed
+
+
+@compiling.kernel
+def serve(board):
+    """Help with all that is to do, until there was nothing for a while."""
+    add(board, AWAKE, 1)
+    looks = 0
+    while looks < PATIENCE:
+        looks += 1
+        if looks % LOOKS == 0:
+            step_aside()
+        if read(board, OPEN) and read(board, NEXT) < read(board, PARTS):
+            add(board, INSIDE, 1)
+            if read(board, OPEN):  # still: who closes waits for us
+                take_part(board)
+            add(board, INSIDE, -1)
+            looks = 0
+    add(board, AWAKE, -1)
+
+
+class Helper(threading.Thread):
+    """A thread that serves when the bell rings."""
+
+    def __init__(self):
+        super().__init__(name="tinygen", daemon=True)
+        self.start()
+
+    def run(self):
+        while bell.get():
+            serve(board)
+
+
+board = np.zeros(AWAKE + 8, np.int64)
+helpers = []  # they start when there is work
+bell = queue.SimpleQueue()
+
+
+def forget():
+    """In a forked child there are none of our threads."""
+    global bell
+    helpers.clear()
+    board[:] = 0
+    bell = queue.SimpleQueue()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget)
+
+
+@atexit.register
+def stop():
+    for _ in helpers:
+        bell.put(False)
+    for helper in helpers:
+        helper.join()
+
+
+def call_helpers():
+    """See that THREADS - 1 helpers are awake, or have heard the bell."""
+    if not helpers:
+        serve(board)  # compiled here, not in two threads at once
+    while len(helpers) < THREADS - 1:
+        helpers.append(Helper())
+    for _ in range(THREADS - 1 - board[AWAKE] - bell.qsize()):
+        bell.put(True)
+
+
+def kernel(function):
+    """Compile at the first call; what run() takes if its last arguments are
+    part and parts."""
+    compiled = compiling.kernel(function)
+    names = list(inspect.signature(function).parameters)
+    if names[-2:] == ["part", "parts"]:
+        compiled.shared = compiling.kernel(with_board(compiled, names[:-2]))
+    return compiled
+
+
+def with_board(function, names):
+    """A function that calls `function` once for each part."""
+    name, given = f"{function.__name__}_shared", ", ".join(names)
+    scope = {"__name__": function.__module__, function.__name__: function,
+             "share": share, "pack": pack}
+    source = (f"def {name}(board, parts, {given}):\n"
+              f"    entry, data = pack({function.__name__}, ({given},))\n"
+              f"    return share(board, entry, data, parts)\n")
+    exec(compile(source, function.py_func.__code__.co_filename, "exec"), scope)
+    return scope[name]
+
+
 def run(function, *arguments, tiles):
-    """Call function(*arguments, part, parts) so that all tiles get done."""
-    run_all(function, [(arguments, tiles)])
-
-
-def run_all(function, calls):
-    """The same for several independent calls (arguments, tiles) at once.
+    """Call function(*arguments, part, parts) so that all tiles get done.
 
     There are up to 4 parts a thread, this one included, and each thread
     takes one after the other: whoever is held up does fewer of them.
     """
-    waiting = []
-    for arguments, tiles in calls:
-        parts = min(tiles, 4 * THREADS) if THREADS > 1 else 1
-        waiting += [(*arguments, part, parts) for part in range(parts)]
-    if len(waiting) == 1:
-        function(*waiting[0])
-        return
-    count = len(waiting)
-    done, all_done = queue.SimpleQueue(), np.zeros(1, np.int64)
-    task = function, waiting, count, done, all_done
-    try:
-        for helper in some_helpers(count - 1):
-            helper.ask(task)
-        work(*task)
-        if not all_done[0]:
-            watch(all_done, 0, LEAVE)
-        errors = [done.get() for _ in range(count)]
-    finally:
-        waiting.clear()  # after Ctrl-C, the others should stop
-    for error in filter(None, errors):
-        raise error
-
-
-def some_helpers(count):
-    """Up to `count` of the other threads."""
-    while len(helpers) < min(count, THREADS - 1):
-        helpers.append(Helper())
-    return helpers[:count]
-
-
-def work(function, waiting, count, done, all_done):
-    """Do parts until none waits; `done` gets None or an error for each."""
-    while waiting:
-        try:
-            arguments = waiting.pop()  # atomic
-        except IndexError:  # another thread took the last one
-            return
-        try:
-            function(*arguments)
-        except BaseException as error:
-            done.put(error)
-        else:
-            done.put(None)
-        if done.qsize() == count:
-            all_done[0] = 1
+    parts = min(tiles, 4 * THREADS) if THREADS > 1 else 1
+    if parts > 1 and board[AWAKE] < THREADS - 1:
+        call_helpers()
+    if function.shared(board, parts, *arguments):
+        raise MemoryError(f"no memory left for {function.__name__}")
 
 
 def tiles_for(size, most=sys.maxsize):

@@ -15,6 +15,7 @@ that its product is q[h+a, w+b, (r, s, o)] with r <= a, s <= b, and
 """
 import numpy as np
 
+from .products import product
 from .sizes import check_bias, check_upsample
 from .threads import kernel, run, tiles_for
 
@@ -167,13 +168,6 @@ def pick(g, first, i0, a, b, q):
 # --- the three products ----------------------------------------------------
 
 @kernel
-def add(x, y):
-    """y += x."""
-    for k in range(len(x)):
-        y[k] += x[k]
-
-
-@kernel
 def shaped(buffer, m, h, w, c):
     """The first numbers of a buffer as an array [m, h, w, c]."""
     return buffer[:m * h * w * c].reshape(m, h, w, c)
@@ -204,7 +198,7 @@ def forward(x, folded, bias, y, images, lines, tiles, part, parts):
             a, b = ab // 2, ab % 2
             plane = shaped(p, m, l + a, w + b, c)
             differences(bordered, a, b, plane)
-            np.dot(plane.reshape(-1, c), folded[ab], shaped(
+            product(plane.reshape(-1, c), folded[ab], 0, shaped(
                 q[ab], m, l + a, w + b, o << a + b).reshape(-1, o << a + b))
         interleave((shaped(q[0], m, l, w, o),
                     shaped(q[1], m, l, w + 1, 2 * o),
@@ -227,7 +221,7 @@ def backward(g, folded, x, images, lines, tiles, part, parts):
             a, b = ab // 2, ab % 2
             seen = shaped(q, m, l + a, w + b, o << a + b)
             pick(g, first, i0, a, b, seen)
-            np.dot(seen.reshape(-1, o << a + b), folded[ab].T, shaped(
+            product(seen.reshape(-1, o << a + b), folded[ab].T, 0, shaped(
                 p[ab], m, l + a, w + b, c).reshape(-1, c))
         sum_differences((shaped(p[0], m, l, w, c),
                          shaped(p[1], m, l, w + 1, c),
@@ -244,7 +238,6 @@ def filter_grad(x, g, folded, images, lines, tiles, part, parts):
     pixels = images * (lines + 1) * (w + 1)
     xp = np.empty(images * (lines + 3) * (w + 2) * c, dtype)
     p, q = np.empty(pixels * c, dtype), np.empty(pixels * o * 4, dtype)
-    product = np.empty(c * o * 4, dtype)
     for task in range(part, 4 * slices, parts):
         ab, s = 3 - task // slices, task % slices  # the longest first
         a, b = ab // 2, ab % 2
@@ -259,9 +252,8 @@ def filter_grad(x, g, folded, images, lines, tiles, part, parts):
             differences(bordered, a, b, plane)
             seen = shaped(q, m, l, w + b, o << a + b)
             pick(g, first, i0, a, b, seen)
-            sums = product[:out.size].reshape(out.shape)
-            np.dot(plane.reshape(-1, c).T, seen.reshape(-1, o << a + b), sums)
-            add(sums.reshape(-1), out.reshape(-1))
+            product(plane.reshape(-1, c).T, seen.reshape(-1, o << a + b),
+                    1, out)
 
 
 # --- the functions of this package -----------------------------------------

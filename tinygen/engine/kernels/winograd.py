@@ -19,6 +19,7 @@ another. A NaN or an infinity reaches every 2x2 tile that sees it.
 """
 import numpy as np
 
+from .products import product, turned
 from .sizes import check_bias, check_conv2d, check_filter_grad, check_transpose
 from .threads import kernel, run, tiles_for
 
@@ -28,13 +29,6 @@ TASKS = 8    # that a large piece of work is cut into, at least
 
 
 # --- the filter ------------------------------------------------------------
-
-@kernel
-def turn(w, block, back):
-    """back[(u, v), o, 0, c] = w[(2 - u, 2 - v), block, c, o]."""
-    for tap in range(9):
-        back[8 - tap, :, 0] = w[tap, block].T
-
 
 @kernel
 def fold(w, block, folded):
@@ -47,13 +41,14 @@ def fold(w, block, folded):
     half, t = w.dtype.type(0.5), np.empty((4, 3, size), w.dtype)
     for c in range(count):
         for v in range(3):
+            w0, w1 = w[v, c, block], w[3 + v, c, block]
+            w2 = w[6 + v, c, block]
             for e in range(size):
-                w0, w2 = w[v, c, block, e], w[6 + v, c, block, e]
-                ends, middle = w0 + w2, w[3 + v, c, block, e]
-                t[0, v, e] = w0
-                t[1, v, e] = half * (ends + middle)
-                t[2, v, e] = half * (ends - middle)
-                t[3, v, e] = w2
+                ends = w0[e] + w2[e]
+                t[0, v, e] = w0[e]
+                t[1, v, e] = half * (ends + w1[e])
+                t[2, v, e] = half * (ends - w1[e])
+                t[3, v, e] = w2[e]
         for u in range(4):
             for e in range(size):
                 ends, middle = t[u, 0, e] + t[u, 2, e], t[u, 1, e]
@@ -184,30 +179,24 @@ def transform_grad(g, first, count, planes):
 # --- the products ----------------------------------------------------------
 
 @kernel
-def correlate(x, w, b, y, turned, lines, groups, part, parts):
-    """y = b + x seen through w [9, c, blocks, o], or, if `turned`, through
-    w [9, blocks, o, c] turned round."""
+def correlate(x, w, b, y, lines, groups, part, parts):
+    """y = b + x seen through w [9, c, blocks, o]."""
     n, h, v, _, c = x.shape
     blocks, size = y.shape[3:]
     total, wide = n * ((h + 1) // 2), (v + 1) // 2
-    back = np.empty((9, c, 1, size), x.dtype)
     folded = np.empty((16, c + 1, size), x.dtype)
     planes = np.empty((16, lines, wide * c), x.dtype)
     sums = np.empty((16, lines, wide * size), x.dtype)
     for task in range(part, blocks * groups, parts):
         block, group = task % blocks, task // blocks
-        if turned:
-            turn(w, block, back)
-            fold(back, 0, folded)
-        else:
-            fold(w, block, folded)
+        fold(w, block, folded)
         for first in range(group * lines, total, groups * lines):
             count = min(lines, total - first)
             transform_image(x, first, count, 0, planes)
             for k in range(16):
                 seen = planes[k, :count].reshape(count * wide, c)
                 out = sums[k, :count].reshape(count * wide, size)
-                np.dot(seen, folded[k, :c], out)
+                product(seen, folded[k, :c], 0, out)
             transform_back(sums, b, first, count, block, y)
 
 
@@ -221,7 +210,6 @@ def filter_grad(x, g, dw, lines, part, parts):
     seen = np.empty((16, lines, wide * size), x.dtype)
     gone = np.empty((16, lines, wide * o), x.dtype)
     sums = np.empty((16, size + 1, o), x.dtype)
-    product = np.empty((size, o), x.dtype)
     for task in range(part, blocks * slices, parts):
         block, s = task % blocks, task // blocks
         sums[:] = 0
@@ -232,13 +220,7 @@ def filter_grad(x, g, dw, lines, part, parts):
             for k in range(16):
                 left = seen[k, :count].reshape(count * wide, size)
                 right = gone[k, :count].reshape(count * wide, o)
-                if first == s * lines:
-                    np.dot(left.T, right, sums[k, :size])
-                else:
-                    np.dot(left.T, right, product)
-                    for i in range(size):
-                        for e in range(o):
-                            sums[k, i, e] += product[i, e]
+                product(left.T, right, 1, sums[k, :size])
         unfold(sums, block * size, dw[s])
 
 
@@ -255,31 +237,23 @@ def pays(shape, o, hw, stride, pad):
 def conv2d(x, w, b=None):
     """kernels.conv2d(x, w, 1, 1, b) for a filter [3, 3, c, o]."""
     check_conv2d(x, w, 1, 1)
-    y = np.empty((*x.shape[:3], w.shape[3]), x.dtype)
-    return convolved(x, w, b, y, False)
-
-
-def conv_transpose2d(g, w, b=None):
-    """kernels.conv_transpose2d(g, w, g.shape[1:3], 1, 1, b): the same with
-    the filter turned round, and its channels exchanged."""
-    check_transpose(g, w, g.shape[1:3], 1, 1)
-    x = np.empty((*g.shape[:3], w.shape[2]), g.dtype)
-    return convolved(g, w, b, x, True)
-
-
-def convolved(x, w, b, y, turned):
-    """y, filled."""
-    (n, h, v, c), o = x.shape, y.shape[3]
+    (n, h, v, c), o = x.shape, w.shape[3]
+    y = np.empty((n, h, v, o), x.dtype)
     blocks = blocks_of(o)
     lines, pieces = pieces_of(n, h, v, TILES)
     groups = max(1, min(pieces // 2, -(-TASKS // blocks)))
-    w = np.ascontiguousarray(w).reshape(
-        (9, blocks, o // blocks, c) if turned else (9, c, blocks, o // blocks))
-    run(correlate, np.ascontiguousarray(x).reshape(n, h, v, 1, c), w,
+    run(correlate, np.ascontiguousarray(x).reshape(n, h, v, 1, c),
+        np.ascontiguousarray(w).reshape(9, c, blocks, o // blocks),
         check_bias(b, y).reshape(blocks, -1),
-        y.reshape(n, h, v, blocks, o // blocks), turned, lines, groups,
-        tiles=tiles_for(x.size * o // 8, blocks * groups))
+        y.reshape(n, h, v, blocks, o // blocks),
+        lines, groups, tiles=tiles_for(x.size * o // 8, blocks * groups))
     return y
+
+
+def conv_transpose2d(g, w, b=None):
+    """kernels.conv_transpose2d(g, w, g.shape[1:3], 1, 1, b)."""
+    check_transpose(g, w, g.shape[1:3], 1, 1)
+    return conv2d(g, turned(w), b)
 
 
 def conv2d_filter_grad(x, g):
