@@ -18,6 +18,7 @@ from .threads import kernel, run, tiles_for
 ROWS = 256     # output pixels a tile, at most
 LONG = 512     # pixels a tile of filter_grad, whose sums run over pixels
 FEW = 8        # channels of an image that are better kept apart
+CACHE = 3 << 16  # numbers that a processor's own cache holds easily
 COLUMNS = 128  # rows of the filter that a tile of filter_grad computes
 
 
@@ -123,42 +124,49 @@ def collect(z, b, x, ho, wo, kw, stride, top, left, part, parts):
 
 
 @kernel
-def multiply_few(w, g, z, size, part, parts):
-    """z[tile][t, p] = sum_o w[t,o] g[p,o] for the pixels p of a tile."""
-    for tile in range(part, (len(g) + size - 1) // size, parts):
-        seen = g[tile * size:tile * size + size]
-        out = z[tile * size * len(w):(tile * size + len(seen)) * len(w)]
-        product(w, seen.T, 0, out.reshape(len(w), len(seen)))
+def add_spaced(terms, out, stride):
+    """out[j * stride] += terms[j]; neighbours are added eight at a time."""
+    if stride == 1:
+        for j in range(len(terms)):
+            out[j] += terms[j]
+    else:
+        for j in range(len(terms)):
+            out[j * stride] += terms[j]
 
 
 @kernel
-def collect_few(z, b, x, lines, ho, wo, kh, kw, stride, top, left,
-                   part, parts):
-    """The same for z[tile][(u,v',c), (i,j)], a tile `lines` of n * ho."""
-    n, h, w, c = x.shape
-    sums = np.empty((c, w), x.dtype)
-    terms = kh * kw * c
-    for line in range(part, n * h, parts):
-        image, row = line // h, line % h
-        sums[:] = 0
-        for u in range((row + top) % stride, kh, stride):
-            i = (row + top - u) // stride
-            if not 0 <= i < ho:
-                continue
-            first = (image * ho + i) // lines * lines
-            m = min(lines, n * ho - first) * wo
-            start = first * wo * terms + (image * ho + i - first) * wo
-            for v in range(kw):
-                j0, j1 = overlap(v - left, wo, w, stride)
+def spread_few(w, g, b, x, strip, ho, wo, kh, kw, stride, top, left,
+               part, parts):
+    """The same for few c. A tile is `strip` lines of x: all that they need,
+    z[(u,v',c), (i,j)] = sum_o w[(u,v',c), o] g[(i,j), o], stays in the cache
+    of one processor."""
+    n, h, width, c = x.shape
+    strips = (h + strip - 1) // strip
+    z = np.empty(len(w) * ((strip + kh - 2) // stride + 2) * wo, x.dtype)
+    sums = np.empty((c, width), x.dtype)
+    for tile in range(part, n * strips, parts):
+        image, first = tile // strips, tile % strips * strip
+        end = min(first + strip, h)
+        i0 = max(0, (first + top - kh + stride) // stride)
+        i1 = max(i0, min(ho, (end - 1 + top) // stride + 1))
+        seen = g[(image * ho + i0) * wo:(image * ho + i1) * wo]
+        terms = z[:len(w) * len(seen)].reshape(len(w), len(seen))
+        product(w, seen.T, 0, terms)
+        for row in range(first, end):
+            sums[:] = 0
+            for u in range((row + top) % stride, kh, stride):
+                i = (row + top - u) // stride
+                if not i0 <= i < i1:
+                    continue
+                for v in range(kw):
+                    j0, j1 = overlap(v - left, wo, width, stride)
+                    for k in range(c):
+                        line = terms[(u * kw + v) * c + k, (i - i0) * wo:]
+                        add_spaced(line[j0:j1], sums[
+                            k, j0 * stride + v - left:], stride)
+            for j in range(width):
                 for k in range(c):
-                    here = start + ((u * kw + v) * c + k) * m
-                    seen = z[here + j0:here + j1]
-                    out = sums[k, j0 * stride + v - left:]
-                    for j in range(j1 - j0):
-                        out[j * stride] += seen[j]
-        for j in range(w):
-            for k in range(c):
-                x[image, row, j, k] = sums[k, j] + b[k]
+                    x[image, row, j, k] = sums[k, j] + b[k]
 
 
 @kernel
@@ -248,18 +256,18 @@ def spread(g, w, b, x, stride, top, left):
     """
     n, ho, wo, o = g.shape
     kh, kw, c, _ = w.shape
-    pixels, z = n * ho * wo, np.empty(g.size * kh * kw * c // o, g.dtype)
+    pixels, h = n * ho * wo, x.shape[1]
     g, b = np.ascontiguousarray(g).reshape(pixels, o), check_bias(b, x)
     if c < FEW:
         w = np.ascontiguousarray(w.reshape(kh * kw * c, o))
-        lines = max(1, tile_size(pixels, w.size) // wo)
-        run(multiply_few, w, g, z, lines * wo,
-            tiles=tiles_for(z.size * o // 64, -(-n * ho // lines)))
-        run(collect_few, z, b, x, lines, ho, wo, kh, kw, stride, top, left,
-            tiles=tiles_for(z.size, n * x.shape[1]))
+        strips = -(-len(w) * wo * h // stride // CACHE) or 1
+        strip = -(-h // (strips if n > 1 else 2 * strips))
+        run(spread_few, w, g, b, x, strip, ho, wo, kh, kw, stride, top, left,
+            tiles=tiles_for(pixels * w.size // 64, n * -(-h // strip)))
     else:
         w = turned(w).reshape(kh * kw, o, c)
-        z, size = z.reshape(kh * kw, pixels, c), tile_size(pixels, c * o)
+        z = np.empty((kh * kw, pixels, c), g.dtype)
+        size = tile_size(pixels, c * o)
         run(multiply, g, w, z, size,
             tiles=tiles_for(z.size * o // 64, -(-pixels // size)))
         run(collect, z, b, x, ho, wo, kw, stride, top, left,

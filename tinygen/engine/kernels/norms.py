@@ -121,7 +121,7 @@ def groups(shape, axes):
         return None
     a, m, b = (math.prod(part) for part in (
         shape[:first], shape[first:end], shape[end:]))
-    r = math.gcd(m, 1 << max(0, 7 - b.bit_length()))  # r b up to 128
+    r = math.gcd(m, 1 << max(0, 10 - b.bit_length()))  # r b < 1,024
     kept = (*shape[:first], *[1] * (end - first), *shape[end:])
     return (a, m // r, r * b), r, kept
 
