@@ -33,7 +33,7 @@ def best_logit(x, real, fake):
 
 
 def js_divergence(p, q):
-    """KL(p to m) / 2 + KL(q to m) / 2, m = (p + q) / 2.   [k], [k] -> number"""
+    """KL(p to m) / 2 + KL(q to m) / 2, m = (p + q) / 2.   2 x [k] -> number"""
     m = (p + q) / 2
     a, b = p > 0, q > 0
     return (np.sum(p[a] * np.log(p[a] / m[a]))
