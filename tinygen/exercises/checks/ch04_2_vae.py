@@ -219,11 +219,11 @@ def latent_slopes(answer):
 
 @exercise('4.2, "Training"')
 def kl_warmup(answer):
-    answer.on(0, 200).gives(0., "the first step trains without the KL")
+    answer.on(1, 200).gives(0.005, "a 200th of the way", TOL)
     answer.on(50, 200).gives(0.25, "a quarter of the way", TOL)
     answer.on(200, 200).gives(1., "the end of the warm-up", TOL)
     answer.on(1000, 200).gives(1., "afterwards it stays at 1", TOL)
-    answer.on(0, 0).gives(1., "no warm-up: 1 from the first step on")
+    answer.on(1, 0).gives(1., "no warm-up: 1 from the first step on")
     for case in ((7, 0), (1, 1), (99, 300)):
         answer.on(*case).gives(tol=TOL)
 

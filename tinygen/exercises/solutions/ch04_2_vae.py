@@ -89,7 +89,7 @@ def latent_slopes(dz, mu, logvar, eps):
 
 
 def kl_warmup(step, warmup):
-    """min(1, step / warmup); 1 at once if warmup is 0."""
+    """min(1, step / warmup), and 1 from the start if warmup is 0."""
     return min(1.0, step / warmup) if warmup else 1.0
 
 

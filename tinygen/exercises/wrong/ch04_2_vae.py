@@ -237,6 +237,12 @@ def reparameterize__arrays(mu, logvar, eps):
     return mu.data + np.exp(logvar.data / 2) * eps
 
 
+def reparameterize__library(mu, logvar, eps):
+    """The library has this function. Derive it, and write it yourself: that
+    is the exercise."""
+    return tg.models.vae.reparameterize(mu, logvar, eps)
+
+
 def _kl_parts(mu, logvar):
     return 0.5 * (mu ** 2 + np.exp(logvar) - 1 - logvar)
 
@@ -544,8 +550,8 @@ def kl_warmup__switched_on(step, warmup):
 
 
 def kl_warmup__starts_late(step, warmup):
-    """One step off: step 0 has beta = 0 here, and the step `warmup` is the
-    first with 1."""
+    """One step too early. The first step is number 1 and has 1 / warmup;
+    the step number `warmup` is the first with 1."""
     return min(1.0, (step + 1) / warmup) if warmup else 1.0
 
 
