@@ -33,7 +33,7 @@ def encoder_sides(answer):
         answer.on(side).gives()
 
 
-@exercise(LISTING, may_use=("tg.Tensor",))
+@exercise(LISTING, may_use=("tg.Tensor", "tg.sum"))
 def undo_shift(answer):
     answer.on(np.array([[2.], [3.]]), np.array([1.]), 10.).gives(
         np.array([51.]), "both codes fall by 10, so z w falls by 20 + 30, and"
@@ -172,7 +172,8 @@ def implied_sigma(answer):
 # --------------------------------------------------------------- the objective
 
 
-@exercise(OBJECTIVE, may_use=("tg.Tensor", "tg.exp", "tg.log", "tg.sqrt"))
+@exercise(OBJECTIVE, may_use=("tg.Tensor", "tg.exp", "tg.log", "tg.sqrt",
+                              "tg.sum"))
 def kl_to_prior(answer):
     answer.on(np.array([[3., 0.], [0., 0.]]),
               np.array([[0., np.log(4)], [0., 0.]])).gives(
