@@ -218,7 +218,7 @@ def patch_loss__labels_exchanged(real, fake):
 def patch_loss__generator(real, fake):
     """The fakes are asked for a score of 1. That is what the generator
     wants of them; D gives them 0."""
-    return sum(_squares(real, fake + 1 - 2 * fake))
+    return sum(_squares(real, fake - 1))
 
 
 def patch_loss__summed(real, fake):
