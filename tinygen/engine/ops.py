@@ -254,10 +254,10 @@ linear.rules = (lambda g, y, x, w, b: matmul(g, w, turn_b=True),
 @op()
 def sum(x, *, axis=None, keepdims=False):
     """y = sum of x over `axis` (a number, several, or all)."""
-    if np.ndim(axis) == 0:
-        axis = range(x.ndim) if axis is None else (axis,)
-    y = kernels.sum_over(x, tuple(axis))
-    return y if keepdims else y.squeeze(tuple(axis))
+    axes = (range(x.ndim) if axis is None else
+            (axis,) if isinstance(axis, (int, np.integer)) else axis)
+    y = kernels.sum_over(x, tuple(axes))
+    return y if keepdims else y.squeeze(tuple(axes))
 
 
 sum.rules = (lambda g, y, x, axis=None, keepdims=False:
