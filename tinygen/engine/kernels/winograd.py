@@ -19,7 +19,7 @@ another. A NaN or an infinity reaches every 2x2 tile that sees it.
 """
 import numpy as np
 
-from .products import product, turned
+from .products import product, turn
 from .sizes import check_bias, check_conv2d, check_filter_grad, check_transpose
 from .threads import kernel, run, tiles_for
 
@@ -179,17 +179,24 @@ def transform_grad(g, first, count, planes):
 # --- the products ----------------------------------------------------------
 
 @kernel
-def correlate(x, w, b, y, lines, groups, part, parts):
-    """y = b + x seen through w [9, c, blocks, o]."""
+def correlate(x, w, b, y, turned, lines, groups, part, parts):
+    """y = b + x seen through w [9, c, blocks, o] or, if `turned`, through
+    w [9, blocks, o, c] turned round: by each thread what it needs, for what
+    another thread has written is slow to come."""
     n, h, v, _, c = x.shape
     blocks, size = y.shape[3:]
     total, wide = n * ((h + 1) // 2), (v + 1) // 2
     folded = np.empty((16, c + 1, size), x.dtype)
+    back = np.empty((9, c, size), x.dtype)
     planes = np.empty((16, lines, wide * c), x.dtype)
     sums = np.empty((16, lines, wide * size), x.dtype)
     for task in range(part, blocks * groups, parts):
         block, group = task % blocks, task // blocks
-        fold(w, block, folded)
+        if turned:
+            turn(w[:, block], back, 0, 1)
+            fold(back.reshape(9, c, 1, size), 0, folded)
+        else:
+            fold(w, block, folded)
         for first in range(group * lines, total, groups * lines):
             count = min(lines, total - first)
             transform_image(x, first, count, 0, planes)
@@ -237,23 +244,29 @@ def pays(shape, o, hw, stride, pad):
 def conv2d(x, w, b=None):
     """kernels.conv2d(x, w, 1, 1, b) for a filter [3, 3, c, o]."""
     check_conv2d(x, w, 1, 1)
-    (n, h, v, c), o = x.shape, w.shape[3]
+    return convolved(x, w, b, False)
+
+
+def conv_transpose2d(g, w, b=None):
+    """kernels.conv_transpose2d(g, w, g.shape[1:3], 1, 1, b): the same with
+    the filter turned round, and its channels exchanged."""
+    check_transpose(g, w, g.shape[1:3], 1, 1)
+    return convolved(g, w, b, True)
+
+
+def convolved(x, w, b, turned):
+    (n, h, v, c), o = x.shape, w.shape[2 if turned else 3]
     y = np.empty((n, h, v, o), x.dtype)
     blocks = blocks_of(o)
     lines, pieces = pieces_of(n, h, v, TILES)
     groups = max(1, min(pieces // 2, -(-TASKS // blocks)))
-    run(correlate, np.ascontiguousarray(x).reshape(n, h, v, 1, c),
-        np.ascontiguousarray(w).reshape(9, c, blocks, o // blocks),
+    w = np.ascontiguousarray(w).reshape(
+        (9, blocks, o // blocks, c) if turned else (9, c, blocks, o // blocks))
+    run(correlate, np.ascontiguousarray(x).reshape(n, h, v, 1, c), w,
         check_bias(b, y).reshape(blocks, -1),
-        y.reshape(n, h, v, blocks, o // blocks),
-        lines, groups, tiles=tiles_for(x.size * o // 8, blocks * groups))
+        y.reshape(n, h, v, blocks, o // blocks), turned, lines, groups,
+        tiles=tiles_for(x.size * o // 8, blocks * groups))
     return y
-
-
-def conv_transpose2d(g, w, b=None):
-    """kernels.conv_transpose2d(g, w, g.shape[1:3], 1, 1, b)."""
-    check_transpose(g, w, g.shape[1:3], 1, 1)
-    return conv2d(g, turned(w), b)
 
 
 def conv2d_filter_grad(x, g):
