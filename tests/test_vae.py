@@ -34,7 +34,7 @@ def doubled(config, seed=0):
     to_float64(model.encoder, model.decoder)
     for p in tg.parameters(model.networks).values():
         p.assign(p.data + 0.05)
-    vae.start(model.decoder, config, some_images(6, config))
+    vae.start(model, some_images(6, config))
     model.opt = tg.Adam(tg.parameters(model.networks), config.lr,
                         eps=config.eps)
     model.draw = lambda k, n, r: r.standard_normal((k, n, config.latent))
@@ -117,8 +117,11 @@ def test_the_first_step_starts_at_the_mean_image(config):
     model.step(-x, rng())       # in the first step only
     assert np.allclose(model.sample(1, rng())[0], x.mean(axis=axis),
                        atol=1e-5)
-    vae.start(model.decoder, config, np.ones_like(x))   # white: no infinity
+    vae.start(model, np.ones_like(x))       # white: no infinity
     assert 0.95 < model.sample(1, rng()).min() < 1
+    if config.network == "dense":
+        h = model.encoder.trunk[1](tg.Tensor(np.ones((1, 128), "f")))
+        assert np.abs(h.data).max() < 1e-5
 
 
 def test_logvar_is_bounded_and_the_identity_near_zero():
@@ -426,7 +429,7 @@ def test_twenty_steps_like_torch(require, config, settings):
     """In float64: losses and weights to 1e-8."""
     torch = require("torch")
     model = doubled(dataclasses.replace(config, lr=2e-3, **settings))
-    vae.start(model.decoder, config, some_images(seed=0))
+    vae.start(model, some_images(seed=0))
     nets, loss = torch_vae(torch, model)
     opt = torch.optim.Adam(nets.parameters(), 2e-3)
     for step in range(20):

@@ -146,16 +146,21 @@ def decoder(config, rng):
         Conv2d(c, config.channels, 3, gain=0.5, rng=rng))    # N 28 28 3
 
 
-def start(decoder, config, images):
-    """Set the decoder's last bias so that the mean of `images` comes out.
+def start(model, images):
+    """Set two biases so that all begins at the mean of `images`.
 
-    Else it is learnt first, while z is ignored, and z may stay so. By pixel
-    in a dense network, by channel in the other. Burda et al. do the same.
+    The decoder's last: the mean comes out, by pixel in a dense network, by
+    channel in the other. Else that is learnt first, while z is ignored, and
+    z may stay so. The dense encoder's first: the mean gives 0, where tanh
+    is steepest. Burda et al. (2016) do the same.
     """
-    bias = list(parameters(decoder).values())[-1]
-    mean = images.reshape(-1, bias.size).mean(axis=0, dtype=np.float64)
+    last = list(parameters(model.decoder).values())[-1]
+    mean = images.reshape(-1, last.size).mean(axis=0, dtype=np.float64)
     y = np.arctanh(np.clip(mean, -0.98, 0.98))
-    bias.assign(2 * y if config.decoder == "bernoulli" else y)
+    last.assign(2 * y if model.config.decoder == "bernoulli" else y)
+    if model.config.network == "dense":
+        first = model.encoder.trunk[1]
+        first.b.assign(-mean @ first.w.data)
 
 
 # --------------------------------------------------------------- objective
@@ -247,8 +252,8 @@ def objective(model, x, eps):
 
 def binarize(images, rng):
     """Each pixel -1 or 1, drawn with the grey in [-1, 1] as its chance."""
-    u = rng.random(images.shape, np.float32)
-    return np.where(2 * u - 1 < images, 1, -1).astype(images.dtype)
+    ink = 2 * rng.random(images.shape, np.float32) - 1 < images
+    return ink.astype(images.dtype) * 2 - 1
 
 
 class VAE:
@@ -293,7 +298,7 @@ class VAE:
         check_batch(images, self.name, self.config)
         x = binarize(images, rng) if self.config.binarize else images
         if self.opt.t == 0:
-            start(self.decoder, self.config, x)
+            start(self, x)
         eps = self.draw(self.config.samples, len(x), rng)
         loss, report = objective(self, x, eps)
         weights = list(parameters(self.networks).values())
