@@ -33,7 +33,7 @@ def test_public_names(name):
 def test_losses_by_name():
     for name in ("bce_with_logits cross_entropy non_saturating minimax "
                  "least_squares hinge wasserstein gradient_penalty "
-                 "gaussian_kl bernoulli_reconstruction "
+                 "kl_terms gaussian_kl bernoulli_reconstruction "
                  "gaussian_reconstruction l1").split():
         assert callable(getattr(tg.losses, name))
 

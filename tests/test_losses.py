@@ -170,6 +170,9 @@ def test_gaussian_kl_against_an_integral():
     assert value(L.gaussian_kl, mu, logvar) == pytest.approx(want, rel=1e-6)
     assert value(L.gaussian_kl, np.zeros((3, 2)), np.zeros((3, 2))) == 0
     tg.check_grads(L.gaussian_kl, mu, logvar)
+    terms = L.kl_terms(tg.Tensor(mu), tg.Tensor(logvar)).data
+    assert terms.shape == mu.shape
+    assert terms.sum() / len(mu) == pytest.approx(want, rel=1e-6)
 
 
 def test_gaussian_reconstruction_is_a_log_density():

@@ -91,6 +91,32 @@ def test_resume_takes_the_settings_of_the_run(run, tmp_path):
     refused(run(*again, "--seed", 1), "seed 3, not 1")
 
 
+def test_a_vae_trains_resumes_to_the_bit_and_samples(run, tmp_path):
+    start = ["train", "vae", *TINY, "--latent", 3, "--beta", 0.5]
+    assert run(*start, "--steps", 4, "--out", "a")[0] == 0
+    assert run(*start, "--steps", 2, "--out", "b")[0] == 0
+    code, _, err = run("train", "vae", "--resume", "--steps", 4, "--out", "b")
+    assert (code, err) == (0, "")
+    one, two = (weights(tmp_path / x)[0] for x in "ab")
+    assert one.keys() == two.keys()
+    assert all(np.array_equal(one[k], two[k]) for k in one)
+    _, meta = checkpoint.load(tmp_path / "a" / training.CHECKPOINT)
+    assert (meta["model"], meta["config"]["latent"]) == ("vae", 3)
+    assert meta["config"]["beta"] == 0.5 and meta["config"]["width"] == 4
+    assert run("sample", "a", "--n", 6, "--out", "six.png")[0] == 0
+    refused(run("train", "gan", "--resume", "--out", "a"), "vae", "gan")
+    assert run("train", "vae", *TINY, "--network", "dense", "--decoder",
+               "bernoulli", "--steps", 1, "--out", "c")[0] == 0
+    refused(run("train", "vae", "--network", "deep"), "'deep'", "dense")
+    refused(run("train", "vae", "--decoder", "cauchy"), "bernoulli")
+
+
+def test_a_setting_of_another_model_is_refused(run):
+    refused(run("train", "vae", "--loss", "hinge"), "a vae has no --loss")
+    refused(run("train", "gan", "--beta", 2), "a gan has no --beta")
+    refused(run("train", "vae", "--critic-steps", 2), "no --critic-steps")
+
+
 def test_the_seed_reaches_the_networks(run, tmp_path):
     for seed in (0, 1):
         run("train", "gan", *TINY, "--steps", 1, "--seed", seed, "--out",

@@ -8,7 +8,8 @@ import pytest
 import tinygen as tg
 from tinygen.models import REGISTRY, build
 
-SMALL = {"gan": {"size": 4, "width": 1, "noise": 2}}
+SMALL = {"gan": {"size": 4, "width": 1, "noise": 2},
+         "vae": {"size": 4, "width": 1, "latent": 2}}
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -41,7 +42,7 @@ def test_state_and_config_rebuild_the_model(name):
 
 
 @pytest.mark.parametrize("name, settings, message", [
-    ("dcgan", {}, "no model is called 'dcgan'; there are: gan"),
+    ("dcgan", {}, "no model is called 'dcgan'; there are: gan, vae"),
     ("gan", {"depth": 3}, "settings do not fit a gan.*depth"),
     ("gan", {"loss": "none"}, "loss is 'none'"),
 ])

@@ -253,3 +253,9 @@ def test_a_view_does_not_follow_its_parameter():
     views = [w.reshape(-1), w[0], w.T, w.detach(), w.transpose(0, 1)]
     w.assign(np.zeros((2, 1)))
     assert all((v.data == 1).all() for v in views)
+
+
+def test_an_axis_of_length_one_is_summed_away_in_large_arrays():
+    """The kernels' path had no axis left to sum over."""
+    x = np.ones((1, 300, 100), np.float32)
+    assert tg.sum_to(tg.Tensor(x), shape=(300, 100)).shape == (300, 100)

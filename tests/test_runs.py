@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygen as tg
+from tinygen.models import vae
 
 RUNS = Path(__file__).parent.parent / "chapters" / "runs"
 FILES = sorted(RUNS.glob("*.safetensors"))
@@ -49,3 +50,39 @@ def test_all_ten_digits_are_drawn(require):
     assert counts.min() >= 20
     # float16 weights move a few samples to another neighbour
     assert np.abs(counts - header["note"]["classes"]).sum() <= 40
+
+
+INK = [path for path in FILES if path.stem.startswith("vae_mnist")]
+
+
+@pytest.mark.parametrize("path", INK, ids=lambda path: path.stem)
+def test_a_vae_says_how_likely_the_digits_are(path):
+    """Of 1,000 test digits, each from 5,000 draws, with the error."""
+    note = tg.training.load_model(path)[1]["note"]
+    nlls = np.array(note["nlls"])
+    assert note["images"] == len(nlls) == 1000 and note["draws"] == 5000
+    assert note["nll"] == pytest.approx(nlls.mean(), abs=0.01)
+    assert note["standard_error"] == pytest.approx(
+        nlls.std(ddof=1) / 1000 ** 0.5, abs=0.01)
+    assert len(note["loss"]) == 100 and note["loss"][0] > note["loss"][-1]
+
+
+def test_five_weighted_draws_beat_one_at_equal_steps():
+    """By more than three standard errors of the difference, paired."""
+    one, five = (tg.training.load_model(RUNS / f"{name}.safetensors")[1][
+        "note"] for name in ("vae_mnist_short", "vae_mnist_iwae"))
+    assert one["steps"] == five["steps"] and one["batch"] == five["batch"]
+    gain = np.array(one["nlls"]) - five["nlls"]
+    assert gain.mean() > 3 * gain.std(ddof=1) / len(gain) ** 0.5
+
+
+@pytest.mark.parametrize("path", INK, ids=lambda path: path.stem)
+def test_the_stored_weights_give_the_stored_likelihood(path, require):
+    """On 20 digits from 1,000 draws, to chance, a tenth of a nat or two."""
+    require("data")
+    model, header = tg.training.load_model(path)
+    r = np.random.default_rng(0)
+    x = vae.binarize(tg.data.to_float(tg.data.mnist("test")[0][:1000]), r)
+    nll = -model.log_likelihood(x[:20], 1000, r)
+    assert nll.mean() == pytest.approx(
+        np.mean(header["note"]["nlls"][:20]), abs=0.5)

@@ -13,7 +13,9 @@ import warnings
 from pathlib import Path
 
 DEFAULTS = {"data": "sprites", "batch": 32, "seed": 0}
-CONFIG = ("width", "loss", "lr", "critic_steps")  # defaults: the model's
+CONFIG = {  # the settings that each model takes; defaults: the model's
+    "gan": ("width", "loss", "lr", "critic_steps"),
+    "vae": ("width", "lr", "network", "latent", "decoder", "beta")}
 
 
 def positive(text):
@@ -39,11 +41,16 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
     ("--batch", positive, None, "images in a step; default 32"),
     ("--seed", from_zero, None, "of every random number; default 0"),
     ("--width", positive, None, "channels of the networks"),
-    ("--loss", str, None, "non_saturating (the default), minimax, "
-     "least_squares, hinge or wasserstein"),
     ("--lr", float, None, "learning rate"),
-    ("--critic-steps", positive, None, "updates of D for one of G; "
+    ("--loss", str, None, "gan: non_saturating (the default), minimax, "
+     "least_squares, hinge or wasserstein"),
+    ("--critic-steps", positive, None, "gan: updates of D for one of G; "
      "default 1, and 5 would be usual for wasserstein"),
+    ("--network", str, None, "vae: conv (the default) or dense"),
+    ("--latent", positive, None, "vae: numbers in a code; default 128"),
+    ("--decoder", str, None, "vae: gaussian (the default), or bernoulli for "
+     "pixels of ink or no ink"),
+    ("--beta", float, None, "vae: weight of the KL; default 1"),
     ("--sample-every", positive, 200, "steps between grids; default 200"),
     ("--checkpoint-every", positive, 200, "default 200 steps"))
 SAMPLE = (
@@ -58,7 +65,7 @@ def parser():
                                   description="Train and use the models.")
     commands = top.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a model")
-    train.add_argument("model", choices=["gan"])
+    train.add_argument("model", choices=CONFIG)
     train.add_argument("--resume", action="store_true",
                        help="go on with the run in --out, as it was begun")
     sample = commands.add_parser("sample", help="draw images with a model")
@@ -78,8 +85,11 @@ def train(args):
     from tinygen import training
     out = args.out or Path("runs") / "-".join(
         [args.model, Path(args.data or DEFAULTS["data"]).name])
-    given = {key: getattr(args, key) for key in ("model", *DEFAULTS, *CONFIG)
-             if getattr(args, key) is not None}
+    settings = {key for keys in CONFIG.values() for key in keys}
+    given = {key: getattr(args, key) for key in (
+        "model", *DEFAULTS, *settings) if getattr(args, key) is not None}
+    for key in settings.difference(CONFIG[args.model]) & given.keys():
+        raise ValueError(f"a {args.model} has no --{key.replace('_', '-')}")
     if args.resume:
         model, run = stored_run(out, given)
         images = load_images(run["data"])
@@ -124,7 +134,7 @@ def new_model(run, channels):
 
     from tinygen import models
     make, config = models.REGISTRY[run["model"]]
-    chosen = {k: run[k] for k in CONFIG if k in run}
+    chosen = {k: run[k] for k in CONFIG[run["model"]] if k in run}
     return make(config(**chosen, channels=channels),
                 rng=np.random.default_rng(run["seed"]))
 

@@ -20,9 +20,9 @@ from .files import replacing, writable_folder
 from .progress import Progress
 from .sprites import SPRITE_NAMES, sprite_pairs, sprites
 
-__all__ = ["SPRITE_NAMES", "Batches", "batches", "cache_folder", "folder",
-           "mnist", "save_grid", "sprite_pairs", "sprites", "to_float",
-           "to_uint8"]
+__all__ = ["SPRITE_NAMES", "Batches", "batches", "cache_folder",
+           "check_batch", "folder", "mnist", "save_grid", "sprite_pairs",
+           "sprites", "to_float", "to_uint8"]
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
@@ -61,6 +61,24 @@ def in_range(images, who):
         raise ValueError(f"{who} takes values in [-1, 1], but these reach "
                          f"from {low:.6g} to {high:.6g}")
     return images
+
+
+def check_batch(images, name, config):
+    """ValueError unless the images are what the model `name` trains on:
+    N size size channels, floats in [-1, 1], and not none."""
+    c, kind = config, name.upper()
+    if len(images) == 0:
+        raise ValueError("the batch is empty")
+    if images.shape[1:] != (c.size, c.size, c.channels):
+        raise ValueError(
+            f"this {kind} makes images {c.size} x {c.size} x {c.channels}, "
+            f"the batch holds {images.shape[1:]}; set size and channels in "
+            f"{type(c).__name__} to those of your images")
+    if images.dtype.kind != "f" or not np.abs(images).max() <= LIMIT:
+        raise ValueError(
+            f"the batch holds {images.dtype} in {images.min():.3g}.."
+            f"{images.max():.3g}; a {kind} trains on floats in [-1, 1]: use "
+            "tg.data.batches or tg.data.to_float")
 
 
 # ---- batches ---------------------------------------------------------------

@@ -123,15 +123,18 @@ def gradient_penalty(critic, real, fake, rng):
 # ------------------------------------------------------------- reconstruction
 
 
-def gaussian_kl(mu, logvar):
-    """KL(N(mu, e^logvar) to N(0, 1)), summed over latents, mean over N.
+def kl_terms(mu, logvar):
+    """KL(N(mu, e^logvar) to N(0, 1)) = (mu^2 + e^logvar - 1 - logvar) / 2.
 
-    = 1/2 sum(mu^2 + e^logvar - 1 - logvar). Kingma and Welling (2014),
-    appendix B. mu, logvar N K.
+    Kingma and Welling (2014), appendix B. mu, logvar and y N K.
     """
+    return 0.5 * (mu * mu + ops.exp(logvar) - 1 - logvar)
+
+
+def gaussian_kl(mu, logvar):
+    """kl_terms, summed over latents, mean over N. mu, logvar N K."""
     _same_shape("gaussian_kl", mu, logvar)
-    terms = mu * mu + ops.exp(logvar) - 1 - logvar
-    return 0.5 * terms.sum() / mu.shape[0]
+    return kl_terms(mu, logvar).sum() / mu.shape[0]
 
 
 def bernoulli_reconstruction(logits, x):

@@ -1,8 +1,9 @@
 """The three models of the book, each: networks, objective, step, sampling."""
 
 from tinygen.models.gan import GAN, GANConfig
+from tinygen.models.vae import VAE, VAEConfig
 
-REGISTRY = {"gan": (GAN, GANConfig)}
+REGISTRY = {"gan": (GAN, GANConfig), "vae": (VAE, VAEConfig)}
 
 
 def build(name, config):

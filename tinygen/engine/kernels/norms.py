@@ -114,9 +114,9 @@ def combine_rows(p, q, centre, scale, slope, shift, out, part, parts):
 @functools.lru_cache(maxsize=1000)
 def groups(shape, axes):
     """((a, m/r, r b), r, shape with 1 for each of the axes), or None if the
-    axes are no neighbours."""
+    axes are no neighbours, or none."""
     axes = sorted(axis % len(shape) for axis in axes)
-    first, end = axes[0], axes[-1] + 1
+    first, end = (axes[0], axes[-1] + 1) if axes else (0, 1)
     if axes != list(range(first, end)) or 0 in shape:
         return None
     a, m, b = (math.prod(part) for part in (
