@@ -1,8 +1,9 @@
 """The three models of the book, each: networks, objective, step, sampling."""
 
+from tinygen.models.cyclegan import CycleGAN, CycleGANConfig
 from tinygen.models.gan import GAN, GANConfig
 
-REGISTRY = {"gan": (GAN, GANConfig)}
+REGISTRY = {"gan": (GAN, GANConfig), "cyclegan": (CycleGAN, CycleGANConfig)}
 
 
 def build(name, config):

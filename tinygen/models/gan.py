@@ -190,7 +190,7 @@ class GAN:
         Returns the losses and D's accuracy (on this round's images: 1 when
         it tells all apart, 0.5 when it guesses).
         """
-        self._check(images)
+        check_batch(self, images)
         for _ in range(self.config.critic_steps):
             report = discriminator_step(self, images, rng)
         return report | generator_step(self, len(images), rng)
@@ -202,17 +202,19 @@ class GAN:
         with no_grad():
             return self.g(Tensor(self.draw(n, rng))).data
 
-    def _check(self, images):
-        c = self.config
-        if len(images) == 0:
-            raise ValueError("the batch is empty")
-        if images.shape[1:] != (c.size, c.size, c.channels):
-            raise ValueError(
-                f"this GAN makes images {c.size} x {c.size} x {c.channels}, "
-                f"the batch holds {images.shape[1:]}; set size and channels "
-                "in GANConfig to those of your images")
-        if images.dtype.kind != "f" or not np.abs(images).max() <= LIMIT:
-            raise ValueError(
-                f"the batch holds {images.dtype} in {images.min():.3g}.."
-                f"{images.max():.3g}; a GAN trains on floats in [-1, 1]: "
-                "use tg.data.batches or tg.data.to_float")
+
+def check_batch(model, images):
+    """ValueError unless `images` is a batch that `model` can train on."""
+    c, name = model.config, type(model).__name__
+    if len(images) == 0:
+        raise ValueError("the batch is empty")
+    if images.shape[1:] != (c.size, c.size, c.channels):
+        raise ValueError(
+            f"this {name} makes images {c.size} x {c.size} x {c.channels}, "
+            f"the batch holds {images.shape[1:]}; set size and channels "
+            f"in {name}Config to those of your images")
+    if images.dtype.kind != "f" or not np.abs(images).max() <= LIMIT:
+        raise ValueError(
+            f"the batch holds {images.dtype} in {images.min():.3g}.."
+            f"{images.max():.3g}; a {name} trains on floats in [-1, 1]: "
+            "use tg.data.batches or tg.data.to_float")
