@@ -50,15 +50,14 @@ def other(**settings):
 def test_shapes(size, channels):
     config = CycleGANConfig(channels=channels, size=size, width=2)
     x = tg.Tensor(images(3, config)[0])
-    y = cyclegan.generator(config, rng())(x)
+    y = cyclegan.Translator(config, rng())(x)
     assert y.shape == x.shape and y.dtype == np.float32
     assert np.abs(y.data).max() < 1
-    side = size // 4 - 1
     assert cyclegan.discriminator(config, rng())(x).shape == (
-        3, side, side, 1)
+        3, size // 4, size // 4, 1)
 
 
-def test_a_verdict_sees_22_by_22_pixels():
+def test_a_verdict_sees_26_by_26_pixels():
     """Without the norm, which sees the whole image."""
     config = CycleGANConfig(channels=1, size=64, width=2)
     d = cyclegan.discriminator(config, rng())
@@ -68,12 +67,13 @@ def test_a_verdict_sees_22_by_22_pixels():
     to_float64(net)
     g, = tg.grad(net(x)[0, 7, 7, 0], [x])
     rows, columns = np.nonzero(g.data[0, :, :, 0])
-    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 22
+    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 26
 
 
 def test_names_say_which_network():
     model = CycleGAN(SMALL)
-    assert model.ab[1].w.name == "ab.1.w" and model.d_b[0].w.name == "d_b.0.w"
+    assert model.ab.body[1].w.name == "ab.body.1.w"
+    assert model.d_b[0].w.name == "d_b.0.w"
     assert {n.split(".")[0] for n in tg.state(model)} == {
         "ab", "ba", "d_a", "d_b", "opt_g", "opt_d", "pool_a", "pool_b"}
     assert {n.split(".")[0] for n in tg.state(model.generators)} == {
@@ -128,6 +128,16 @@ def test_the_judges_loss_in_plain_numpy():
     assert loss.item() == pytest.approx(want, rel=1e-5)
 
 
+def test_the_skip_of_0_is_the_papers_generator():
+    x = tg.Tensor(images()[0])
+    nets = [cyclegan.Translator(dataclasses.replace(SMALL, skip=skip), rng())
+            for skip in (0, 1.5)]
+    body = nets[0].body(x).data
+    np.testing.assert_array_equal(nets[0](x).data, np.tanh(body))
+    np.testing.assert_allclose(nets[1](x).data, np.tanh(body + 1.5 * x.data),
+                               atol=1e-6)
+
+
 class Nothing:
     """A translator that gives back its input."""
 
@@ -165,7 +175,7 @@ def test_no_gradient_of_the_judges_loss_reaches_the_generators():
     _, _, fake_a, fake_b = cyclegan.generators_loss(model, a, b)
     assert type(fake_a) is type(fake_b) is np.ndarray
     loss = cyclegan.discriminators_loss(model, a, b, fake_a, fake_b)
-    with pytest.raises(ValueError, match=r"does not depend on ab\.1\.w"):
+    with pytest.raises(ValueError, match=r"does not depend on ab\.body\.1\.w"):
         tg.grad(loss, model.g_parameters)
 
 
@@ -225,6 +235,19 @@ def test_it_learns_to_turn_dark_into_bright():
 # ----------------------------------------------------- the same in PyTorch
 
 
+def in_torch(torch, net):
+    """A Translator as a PyTorch module."""
+    class Translator(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = torch_layer(torch, net.body)
+
+        def forward(self, x):
+            return torch.tanh(self.body(x) + net.skip * x)
+
+    return Translator()
+
+
 def in_float64(config, seed=0):
     model = CycleGAN(config, rng(seed))
     nets = [model.ab, model.ba, model.d_a, model.d_b]
@@ -241,7 +264,9 @@ def test_twenty_steps_like_torch(require):
     torch = require("torch")
     config = dataclasses.replace(SMALL, size=12, lr=1e-3, schedule=20)
     model, nets = in_float64(config)
-    ab, ba, d_a, d_b = (torch_layer(torch, net) for net in nets)
+    modules = [in_torch(torch, net) for net in nets[:2]]
+    modules += [torch_layer(torch, net) for net in nets[2:]]
+    ab, ba, d_a, d_b = modules
     opt_g, opt_d = (torch.optim.Adam(
         [p for net in pair for p in net.parameters()], config.lr, (0.5, 0.999))
         for pair in ((ab, ba), (d_a, d_b)))
@@ -290,10 +315,12 @@ def test_twenty_steps_like_torch(require):
             one_decay.step()
         assert report["g_loss"] == pytest.approx(g_loss.item(), abs=1e-8)
         assert report["d_loss"] == pytest.approx(d_loss.item(), abs=1e-8)
-    for net, module in zip(nets, (ab, ba, d_a, d_b), strict=True):
-        again = torch_layer(torch, net).state_dict()
+    again = [torch_layer(torch, net) for net in (
+        model.ab.body, model.ba.body, *nets[2:])]
+    for mine, module in zip(again, (ab.body, ba.body, d_a, d_b), strict=True):
+        mine = mine.state_dict()
         for key, want in module.state_dict().items():
-            assert (again[key] - want).abs().max() <= 1e-8, key
+            assert (mine[key] - want).abs().max() <= 1e-8, key
     np.testing.assert_allclose(
         model.translate(pair[0], "b"),
         ab(a).permute(0, 2, 3, 1).detach().numpy(), atol=1e-8)
