@@ -2,10 +2,11 @@
 
     python chapters/runs/make.py [NAME ...]         default: all of them
 
-NAME.safetensors holds a generator's weights as float16; its header carries
-the command that trained it, the seed, the steps and the seconds it took on
-the machine named there. Trainings go on where they stopped (in runs/, which
-git ignores). gan_mnist needs the MNIST files; see tinygen.data.mnist.
+NAME.safetensors holds a generator's weights as float16 (a CycleGAN's both);
+its header carries the command that trained it, the seed, the steps and the
+seconds it took on the machine named there. Trainings go on where they
+stopped (in runs/, which git ignores). gan_mnist needs the MNIST files, see
+tinygen.data.mnist; cyclegan_emoji the emoji, see tinygen.data.emoji.
 """
 
 import os
@@ -13,24 +14,87 @@ import platform
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 
 import tinygen as tg
 from tinygen import training
-from tinygen.models import GAN, GANConfig
+from tinygen.engine.kernels.threads import THREADS
+from tinygen.models import GAN, CycleGAN, CycleGANConfig, GANConfig
 
 HERE = Path(__file__).parent
 
 # Trained by the command line, as a reader would
-COMMANDS = {"gan_mnist": "train gan --data mnist --steps 13500 --width 20"}
+COMMANDS = {
+    "gan_mnist": "train gan --data mnist --steps 13500 --width 20",
+    "cyclegan_sprites": "train cyclegan --batch 4 --steps 5000",
+    "cyclegan_emoji": "train cyclegan --data emoji --batch 4 --steps 4000"}
 
 # Trained by fit() on solid sprites: {name: (steps, settings)}
 ON_SPRITES = {"gan_sprites": (8000, {"width": 24, "lr": 4e-4})} | {
     f"gan_sprites_{loss}": (2500, {"width": 16, "lr": 5e-4, "loss": loss})
     for loss in ("non_saturating", "minimax", "least_squares", "hinge",
                  "wasserstein")}
+
+# Small CycleGANs, width 8 with 2 blocks, trained by fit() on circles: plain
+# and striped, or (ground) on light and on dark ground
+ON_CIRCLES = {
+    "cyclegan_circles_all": (500, {}),
+    "cyclegan_circles_no_identity": (500, {"identity": 0.0}),
+    "cyclegan_circles_no_cycle": (500, {"cycle": 0.0}),
+    "cyclegan_circles_free": (
+        300, {"cycle": 0.0, "identity": 0.0, "skip": 0.0}),
+    "cyclegan_circles_no_pool": (500, {"pool": 0}),
+    "cyclegan_circles_no_skip": (500, {"skip": 0.0}),
+    "cyclegan_ground_skip": (200, {}),
+    "cyclegan_ground_no_skip": (200, {"skip": 0.0})}
+
+
+def circles(n, rng, style="solid", background="light"):
+    """The circles among n sprites: about an eighth."""
+    images, labels = tg.data.sprites(n, style, rng, background=background)
+    return images[labels == 0]
+
+
+def two_sets(name, n, rng_a, rng_b):
+    """(a, b) for one of ON_CIRCLES; true pairs if both rng are one seed."""
+    if "ground" in name:
+        return circles(n, rng_a), circles(n, rng_b, background="dark")
+    return circles(n, rng_a), circles(n, rng_b, "striped")
+
+
+def held_out(name):
+    """True pairs (a, b) that no training has seen."""
+    if name in ON_CIRCLES:
+        return two_sets(name, 1000, 3, 3)
+    if "emoji" in name:
+        return tg.data.emoji("test")
+    return tg.data.sprite_pairs(500, rng=3)
+
+
+def decibels(model, pair):
+    """Mean PSNR against the true pairs, of the translations and of the
+    images left as they are; both directions."""
+    a, b = pair
+    return {which: round(float(tg.metrics.psnr(x, y).mean()), 2)
+            for which, x, y in (
+                ("a_to_b", model.translate(a, "b"), b), ("a_as_b", a, b),
+                ("b_to_a", model.translate(b, "a"), a), ("b_as_a", b, a))}
+
+
+def processor_seconds(model, note, steps=20):
+    """Of one step, measured again: on a busy machine a training waits, and
+    `seconds` counts the waiting."""
+    c, rng = model.config, np.random.default_rng(0)
+    images = np.zeros((note["batch"], c.size, c.size, c.channels), np.float32)
+    again = CycleGAN(c)
+    again.step((images, images), rng)
+    began = time.process_time()
+    for _ in range(steps):
+        again.step((images, images), rng)
+    return (time.process_time() - began) / steps
 
 
 def classes(model):
@@ -61,10 +125,23 @@ def train_on_sprites(name, out):
     return f"python chapters/runs/make.py {name}"
 
 
+def train_on_circles(name, out):
+    """fit() in `out`; returns the command that does the same."""
+    steps, settings = ON_CIRCLES[name]
+    model = CycleGAN(CycleGANConfig(
+        **{"width": 8, "blocks": 2, "lr": 1e-3, "schedule": steps} | settings),
+        rng=np.random.default_rng(0))
+    tg.fit(model, two_sets(name, 8000, 1, 2), steps, batch=4, seed=0, out=out,
+           resume=(out / training.CHECKPOINT).exists(), note={
+               "data": "circles"})
+    return f"python chapters/runs/make.py {name}"
+
+
 def make(name):
     """Train (or go on with) one run, and store its generator."""
     out = Path("runs") / name
-    train = train_by_command if name in COMMANDS else train_on_sprites
+    train = (train_by_command if name in COMMANDS else
+             train_on_circles if name in ON_CIRCLES else train_on_sprites)
     command = train(name, out)
     model, meta = training.load_model(out / training.CHECKPOINT)
     note = {"command": command, "seed": meta["fixed"]["seed"],
@@ -73,7 +150,14 @@ def make(name):
             "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
     if "mnist" in name:
         note["classes"] = classes(model)
-    training.save_sampler(HERE / f"{name}.safetensors", model, "g", **note)
+    if model.name == "cyclegan":
+        note["psnr"] = decibels(model, held_out(name))
+        note["data"] = meta["note"]["data"]
+        note["threads"], note["load"] = THREADS, round(os.getloadavg()[2], 1)
+        note["cpu"] = round(processor_seconds(model, note) * note["steps"])
+    training.save_sampler(
+        HERE / f"{name}.safetensors", model,
+        "g" if model.name == "gan" else "generators", **note)
     print(name, note)
 
 
@@ -88,6 +172,6 @@ def gallery(path, columns=16):
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or [*COMMANDS, *ON_SPRITES]:
+    for wanted in sys.argv[1:] or [*COMMANDS, *ON_SPRITES, *ON_CIRCLES]:
         make(wanted)
     gallery(HERE.parent.parent / "book" / "gallery.png")
