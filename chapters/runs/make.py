@@ -41,15 +41,13 @@ ON_SPRITES = {"gan_sprites": (8000, {"width": 24, "lr": 4e-4})} | {
 # Small CycleGANs, width 8 with 2 blocks, trained by fit() on circles: plain
 # and striped, or (ground) on light and on dark ground
 ON_CIRCLES = {
-    "cyclegan_circles_all": (500, {}),
-    "cyclegan_circles_no_identity": (500, {"identity": 0.0}),
-    "cyclegan_circles_no_cycle": (500, {"cycle": 0.0}),
     "cyclegan_circles_free": (
-        300, {"cycle": 0.0, "identity": 0.0, "skip": 0.0}),
-    "cyclegan_circles_no_pool": (500, {"pool": 0}),
-    "cyclegan_circles_no_skip": (500, {"skip": 0.0}),
-    "cyclegan_ground_skip": (200, {}),
-    "cyclegan_ground_no_skip": (200, {"skip": 0.0})}
+        300, {"cycle": 0.0, "identity": 0.0, "skips": False}),
+    "cyclegan_circles_no_identity": (400, {"identity": 0.0}),
+    "cyclegan_circles_no_pool": (400, {"pool": 0}),
+    "cyclegan_circles_no_skips": (400, {"skips": False}),
+    "cyclegan_ground_skips": (200, {}),
+    "cyclegan_ground_no_skips": (200, {"skips": False})}
 
 
 def circles(n, rng, style="solid", background="light"):

@@ -37,11 +37,11 @@ class CycleGANConfig:
     size: int = 28              # the sides; halved twice, so 4 divides it
     width: int = 16             # the paper's 64 is for 256 x 256 pixels
     blocks: int = 3             # the paper's 9, for images 9 times as wide
-    skip: float = 1.5           # of x, added before tanh; the paper's 0
+    skips: bool = True          # ways round the norms; the paper has none
     cycle: float = 10.0         # the paper's weight of "and back again"
     identity: float = 5.0       # half of it, the paper's: keeps colours
     pool: int = 50              # past images kept for D, the paper's
-    lr: float = 5e-4            # the paper's 2e-4, for batches of 4, not 1
+    lr: float = 1e-3            # the paper's 2e-4 is for days, not minutes
     beta1: float = 0.5          # the usual 0.9 oscillates: see the GAN
     schedule: int = 3000        # steps; in the second half lr falls to 0
 
@@ -51,7 +51,7 @@ class CycleGANConfig:
             if getattr(self, key) < least:
                 raise ValueError(f"{key} is {getattr(self, key)}; it must be "
                                  f"at least {least}")
-        for key in ("lr", "cycle", "identity", "skip"):
+        for key in ("lr", "cycle", "identity"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key} is {getattr(self, key)}; it must be "
                                  "a number from 0")
@@ -80,29 +80,36 @@ def residual(c, rng):
 
 
 class Translator:
-    """y = tanh(body(x) + skip x): the body says what has to change.
+    """h = first(x);  y = tanh(last(h + inner(h)) + 1.5 x).
 
-    Instance norms take away how bright and how colourful an image is; the
-    skip brings it back. Images N size size channels, in and out.
+    The inner layers decide on small images what has to change, and where.
+    Their instance norms take away how bright and how colourful an image is;
+    h and x, which go round them, bring it back. Images N size size
+    channels, in and out. The border is mirrored: a black one would show.
     """
 
     def __init__(self, config, rng):
-        c, self.skip = config.width, config.skip
-        self.body = Sequential(
-            ReflectPad(3),          # mirrored, for a black border would show
-            *normed(Conv2d(config.channels, c, 7, pad=0, bias=False,
-                           rng=rng)),                       # N 28 28 c
+        c, self.skips = config.width, config.skips
+        self.first = Sequential(
+            ReflectPad(3), Conv2d(config.channels, c, 7, pad=0, rng=rng),
+            LeakyReLU())                                    # N 28 28 w
+        self.inner = Sequential(
             *normed(Conv2d(c, 2 * c, stride=2, bias=False, rng=rng)),
             *normed(Conv2d(2 * c, 4 * c, stride=2, bias=False, rng=rng)),
             *[residual(4 * c, rng) for _ in range(config.blocks)],
             *normed(UpsampleConv2d(4 * c, 2 * c, bias=False, rng=rng)),
-            *normed(UpsampleConv2d(2 * c, c, bias=False, rng=rng)),
-            ReflectPad(3),
+            UpsampleConv2d(2 * c, c, bias=False, rng=rng),
+            InstanceNorm(c))                                # N 28 28 w
+        self.last = Sequential(
+            ReLU(), ReflectPad(3),
             Conv2d(c, config.channels, 7, pad=0, gain=0.1, rng=rng))
 
     def __call__(self, x, train=False, rng=None):
-        y = self.body(x, train, rng)
-        return tanh(y + self.skip * x if self.skip else y)
+        h = self.first(x, train, rng)
+        y = self.inner(h, train, rng)
+        if not self.skips:
+            return tanh(self.last(y, train, rng))
+        return tanh(self.last(h + y, train, rng) + 1.5 * x)
 
 
 def discriminator(config, rng):
@@ -200,7 +207,7 @@ class CycleGAN:
         shape = (config.size, config.size, config.channels)
         self.pool_a = ImagePool(config.pool, shape)
         self.pool_b = ImagePool(config.pool, shape)
-        parameters(self)        # full names, for error messages: "ab.body.1.w"
+        parameters(self)        # full names for messages: "ab.first.1.w"
 
     @property
     def generators(self):
