@@ -171,6 +171,71 @@ def test_batches_refuse(images, size, words):
         data.batches(images, size, np.random.default_rng(0))
 
 
+def test_two_sets_are_drawn_apart():
+    """Each in an order of its own, whatever their lengths."""
+    pair = numbered(10), numbered(7)
+    stream = data.batches(pair, 3, 1)
+    rows = [next(stream) for _ in range(6)]
+    a, b = (data.to_uint8(np.concatenate([row[k] for row in rows])).ravel()
+            for k in (0, 1))
+    assert len(set(a[:9])) == 9 and len(set(b[:6])) == 6
+    assert not np.array_equal(a[:6], b[:6])
+    state = json.loads(json.dumps(stream.state()))
+    other = data.batches(pair, 3, 99)
+    other.load_state(state)
+    for _ in range(8):
+        for x, y in zip(next(stream), next(other), strict=True):
+            assert np.array_equal(x, y)
+    with pytest.raises(ValueError, match="batch of 8 .* 7 images"):
+        data.batches(pair, 8, 1)
+
+
+# ---- the pool of past images ------------------------------------------------
+
+
+def test_a_filling_pool_gives_back_what_came():
+    pool, rng = data.ImagePool(6, (1, 1, 1)), np.random.default_rng(0)
+    before = rng.bit_generator.state
+    for start in (0, 3):
+        some = np.arange(start, start + 3, dtype=np.float32)
+        some = some[:, None, None, None]
+        assert np.array_equal(pool(some, rng), some)
+    assert pool.count == 6 and rng.bit_generator.state == before
+    assert pool.images.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_full_pool_exchanges_half():
+    """Half of what comes stays; a place is as good as another, so an image
+    stays for 2 x 50 others on average."""
+    pool, rng = data.ImagePool(50, ()), np.random.default_rng(0)
+    pool(np.arange(50, dtype=np.float32), rng)
+    ages, old = [], 0
+    for k in range(50, 40_050, 5):
+        came = np.arange(k, k + 5, dtype=np.float32)
+        shown = pool(came.copy(), rng)
+        age = k - shown
+        ages += age[shown != came].tolist()
+        old += (shown != came).sum()
+        # Nothing is lost or doubled: shown or kept
+        assert len({*shown, *pool.images}) == 55
+    assert old / 40_000 == pytest.approx(0.5, abs=0.01)
+    assert np.mean(ages) == pytest.approx(100, rel=0.05)
+
+
+def test_the_pool_keeps_copies_and_returns_copies():
+    pool, rng = data.ImagePool(2, (1,)), np.random.default_rng(0)
+    came = np.ones((2, 1), np.float32)
+    shown = pool(came, rng)
+    came[:], shown[:] = 5, 7
+    assert (pool.images == 1).all()
+
+
+def test_a_pool_of_none_gives_back_what_came():
+    pool = data.ImagePool(0, (1,))
+    came = np.ones((2, 1), np.float32)
+    assert (pool(came, np.random.default_rng(0)) == 1).all()
+
+
 # ---- MNIST -----------------------------------------------------------------
 
 
@@ -320,6 +385,14 @@ def test_folder_crops_resizes_and_sorts(tmp_path):
     assert images.shape == (2, 16, 16, 3) and images.dtype == np.uint8
     assert np.abs(images[0].astype(int) - 128).max() <= 1
     assert (images[1, :, 3:-3] == (200, 100, 50)).all()
+
+
+def test_read_folder_gives_the_names_too(tmp_path):
+    write(tmp_path / "b.png", np.zeros((9, 9, 3)))
+    write(tmp_path / "a" / "c.png", np.full((9, 9, 3), 255))
+    files, images = data.read_folder(tmp_path, size=8)
+    assert files == [tmp_path / "a" / "c.png", tmp_path / "b.png"]
+    assert images[:, 0, 0, 0].tolist() == [255, 0]
 
 
 def test_folder_turns_transparency_white_and_16_bits_to_8(tmp_path):

@@ -24,7 +24,8 @@ def run(monkeypatch, capfd, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TINYGEN_PROGRESS", "0")
     sprites = tg.data.sprites
-    monkeypatch.setattr(tg.data, "sprites", lambda n, rng: sprites(30, rng=0))
+    monkeypatch.setattr(tg.data, "sprites",
+                        lambda n, rng, **style: sprites(30, rng=rng, **style))
 
     def run(*argv):
         code = cli.main([str(word) for word in argv])
@@ -134,6 +135,100 @@ def test_a_folder_of_images(run, tmp_path):
     assert (tmp_path / "runs" / "gan-faces" / "history.csv").exists()
 
 
+CYCLE = ["train", "cyclegan", "--width", 2, "--blocks", 1, "--batch", 2]
+
+
+def pictures(folder, n, size=28):
+    """A folder of n pictures, all of which differ."""
+    folder.mkdir()
+    for k, image in enumerate(tg.data.sprites(n, rng=0)[0][:n]):
+        Image.fromarray(image).resize((size, size)).save(folder / f"{k}.png")
+
+
+def test_a_cyclegan_on_sprites(run, tmp_path):
+    code, out, err = run(*CYCLE, "--steps", 2, "--cycle", 3, "--identity", 0,
+                         "--pool", 4, "--lr", 1e-3)
+    assert code == 0 and err == "" and "step 2" in out
+    folder = tmp_path / "runs" / "cyclegan-sprites"
+    _, meta = checkpoint.load(folder / training.CHECKPOINT)
+    config = meta["config"]
+    assert config["cycle"] == 3 and config["identity"] == 0
+    assert config["pool"] == 4 and config["blocks"] == 1
+    assert config["schedule"] == 2      # --steps
+    assert [x["shape"] for x in meta["fixed"]["images"]] == [
+        [30, 28, 28, 3]] * 2
+    code, _, err = run("sample", folder, "--n", 6, "--out", "six.png")
+    assert code == 0 and err == ""
+    with Image.open("six.png") as grid:     # in even columns: x beside y
+        assert grid.size == ((4 * 29 - 1) * 2, (2 * 29 - 1) * 2)
+
+
+def test_a_cyclegan_resumes_to_the_bit(run, tmp_path):
+    start = [*CYCLE, "--schedule", 4, "--pool", 3]
+    run(*start, "--steps", 4, "--out", "a")
+    run(*start, "--steps", 2, "--out", "b")
+    again = ["train", "cyclegan", "--resume", "--out", "b", "--steps"]
+    assert run(*again, 4)[0] == 0
+    one, two = (weights(tmp_path / x) for x in "ab")
+    assert one[1] == two[1] == 4
+    assert all(np.array_equal(one[0][k], two[0][k]) for k in one[0])
+    refused(run(*again, 5), "schedule ended after step 4", "--schedule")
+    refused(run(*again, 4, "--pool", 5), "pool 3, not 5")
+
+
+def test_a_cyclegan_on_two_folders_translates_a_third(run, tmp_path):
+    for name in ("plain", "striped", "mine"):
+        pictures(tmp_path / name, 5, size=40)
+    start = [*CYCLE, "--steps", 1, "--data", "plain", "striped"]
+    assert run(*start)[0] == 0
+    folder = tmp_path / "runs" / "cyclegan-plain-striped"
+    assert run("train", "cyclegan", "--resume", "--out", folder, "--steps",
+               1)[0] == 0
+    assert run("sample", folder, "--n", 4)[0] == 0
+    (tmp_path / "mine" / "deep").mkdir()
+    Image.new("RGB", (50, 30)).save(tmp_path / "mine" / "deep" / "x.png")
+    Image.new("RGB", (9, 9)).save(tmp_path / "mine" / "0.bmp")
+    (tmp_path / "mine" / "bad.png").write_text("no image")
+    translate = ["translate", folder, "mine", "--out"]
+    code, out, err = run(*translate, "out", "--to", "b")
+    assert code == 0 and "7 images in out" in out
+    assert "bad.png" in err and err.count("\n") == 1
+    names = sorted(str(p.relative_to("out")) for p in Path("out").rglob("*")
+                   if p.is_file())
+    assert names == sorted(["0.png", "0.png.png", "1.png", "2.png", "3.png",
+                            "4.png", str(Path("deep", "x.png"))])
+    model, _ = training.load_model(folder / training.CHECKPOINT)
+    with Image.open(Path("out", "1.png")) as image:
+        found = np.asarray(image)
+    Path("mine", "bad.png").unlink()
+    want = model.translate(tg.data.folder("mine"), "b")
+    assert any((tg.data.to_uint8(x) == found).all() for x in want)
+    run(*translate, "back", "--to", "a")
+    assert (Path("back", "1.png").read_bytes()
+            != Path("out", "1.png").read_bytes())
+    refused(run(*translate, "mine", "--to", "b"), "holds the originals")
+
+
+def test_errors_of_a_cyclegan(run, tmp_path):
+    pictures(tmp_path / "one", 3)
+    for data in (["one"], ["one", "two"], ["one", "one", "one"], ["mnist"]):
+        refused(run(*CYCLE, "--data", *data), "not two folders", "emoji")
+    refused(run("train", "gan", "--data", "one", "one"), "not a folder")
+    refused(run(*CYCLE, "--loss", "hinge"), "a cyclegan has no --loss")
+    refused(run("train", "gan", *TINY, "--pool", 3), "a gan has no --pool")
+    refused(run(*CYCLE, "--cycle", -1), "cycle is -1.0")
+    run("train", "gan", *TINY, "--steps", 1, "--out", "gan")
+    to = ["--out", "out", "--to"]
+    refused(run("translate", "gan", "one", *to, "b"), "a gan, which does not")
+    run(*CYCLE, "--steps", 1, "--out", "cycle")
+    refused(run("translate", "cycle", "nowhere", *to, "b"), "nowhere")
+    refused(run("translate", "cycle", "one", *to, "c"), '"a" or "b"', "'c'")
+    assert not (tmp_path / "out").exists()
+    model = tg.models.CycleGAN(tg.models.CycleGANConfig(width=2))
+    training.save_sampler("w.safetensors", model, "generators")
+    refused(run("sample", "w.safetensors"), "does not say", "translate")
+
+
 def test_mnist_has_one_channel(run, monkeypatch, tmp_path):
     digits = np.zeros((9, 28, 28, 1), np.uint8)
     monkeypatch.setattr(tg.data, "mnist", lambda: (digits, None))
@@ -193,7 +288,8 @@ def test_debug_shows_the_traceback(run, place):
 @pytest.mark.parametrize("argv", [
     [], ["train"], ["train", "vase"], ["train", "gan", "--steps", "0"],
     ["train", "gan", "--steps", "-3"], ["train", "gan", "--steps", "many"],
-    ["sample"], ["sample", "a", "--n", "0"]])
+    ["sample"], ["sample", "a", "--n", "0"],
+    ["translate", "a", "b", "--to", "b"], ["translate", "a", "--out", "b"]])
 def test_usage_errors_exit_with_2(run, argv):
     with pytest.raises(SystemExit, match="2"):
         run(*argv)

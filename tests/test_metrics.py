@@ -42,3 +42,17 @@ def test_diversity_against_loops():
     gaps = [np.sqrt(((a - b) ** 2).mean())
             for i, a in enumerate(x) for j, b in enumerate(x) if i != j]
     assert metrics.diversity(x) == pytest.approx(np.mean(gaps))
+
+
+def test_psnr_by_hand():
+    """An error of 0.2 everywhere, of a range of 2, is 20 dB."""
+    x = np.zeros((3, 4, 5, 1), np.float32)
+    y = x + np.float32([0.2, 0.02, 0])[:, None, None, None]
+    np.testing.assert_allclose(metrics.psnr(x, y), [20, 40, np.inf],
+                               rtol=1e-6)
+    eight = np.zeros((1, 2, 2, 3), np.uint8)
+    assert metrics.psnr(eight, eight + 255)[0] == 0
+    assert metrics.psnr(eight, data.to_float(eight + 51))[0] == pytest.approx(
+        20 * np.log10(5), rel=1e-6)
+    with pytest.raises(ValueError, match=r"\(3, 4, 5, 1\).*\(1, 2, 2, 3\)"):
+        metrics.psnr(x, eight)

@@ -44,14 +44,16 @@ def torch_layer(torch, layer, layout=None):
         weight = layer.w.data.T
     elif kind == "Conv2d":
         size, _, c_in, c_out = layer.w.shape
-        made = nn.Conv2d(c_in, c_out, size, layer.stride, layer.pad)
+        made = nn.Conv2d(c_in, c_out, size, layer.stride, layer.pad,
+                         bias=layer.b is not None)
         weight = layer.w.data.transpose(3, 2, 0, 1)
     elif kind == "ConvTranspose2d":
         size, _, c_out, c_in = layer.w.shape
         made = nn.ConvTranspose2d(c_in, c_out, size, layer.stride, layer.pad)
         weight = layer.w.data.transpose(3, 2, 0, 1)
     elif kind == "UpsampleConv2d":
-        made = nn.Conv2d(*layer.w.shape[2:], 3, padding=1)
+        made = nn.Conv2d(*layer.w.shape[2:], 3, padding=1,
+                         bias=layer.b is not None)
         weight = layer.w.data.transpose(3, 2, 0, 1)
     elif kind == "BatchNorm":
         made = nn.BatchNorm2d(len(layer.scale), layer.eps, layer.rate)
@@ -65,7 +67,8 @@ def torch_layer(torch, layer, layout=None):
     bias = layer.shift if hasattr(layer, "shift") else layer.b
     with torch.no_grad():
         made.weight.copy_(torch.tensor(weight.copy()))
-        made.bias.copy_(torch.tensor(bias.data))
+        if bias is not None:
+            made.bias.copy_(torch.tensor(bias.data))
     if kind == "UpsampleConv2d":
         return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), made)
     return made
@@ -100,5 +103,6 @@ def _without_weights(torch, layer, kind, layout):
         kind = layer.function.__name__
     return {"Reshape": ToImages, "Flatten": FromImages, "tanh": nn.Tanh,
             "relu": lambda: nn.ReLU(in_place),
+            "ReflectPad": lambda: nn.ReflectionPad2d(layer.width),
             "LeakyReLU": lambda: nn.LeakyReLU(layer.slope, in_place),
             }[kind]()

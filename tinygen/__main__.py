@@ -1,10 +1,11 @@
-"""python -m tinygen train | sample | doctor: the book without a notebook.
+"""python -m tinygen train | sample | translate | doctor: without a notebook.
 
 An expected error is one sentence on stderr and exit code 2; --debug shows
 the traceback. Ctrl-C while training saves, and exits with code 130.
 """
 
 import argparse
+import math
 import os
 import platform
 import shlex
@@ -12,10 +13,14 @@ import sys
 import warnings
 from pathlib import Path
 
-DEFAULTS = {"data": "sprites", "batch": 32, "seed": 0}
+DEFAULTS = {"gan": {"data": "sprites", "batch": 32, "seed": 0},
+            "vae": {"data": "sprites", "batch": 32, "seed": 0},
+            "cyclegan": {"data": "sprites", "batch": 8, "seed": 0}}
 CONFIG = {  # the settings that each model takes; defaults: the model's
     "gan": ("width", "loss", "lr", "critic_steps"),
-    "vae": ("width", "lr", "network", "latent", "decoder", "beta")}
+    "vae": ("width", "lr", "network", "latent", "decoder", "beta"),
+    "cyclegan": ("width", "lr", "blocks", "cycle", "identity", "pool",
+                 "schedule")}
 
 
 def positive(text):
@@ -35,10 +40,12 @@ def from_zero(text):
 
 
 TRAIN = (  # option, type, default, help; None: as the model or the run has it
-    ("--data", str, None, "sprites (the default), mnist, or a folder"),
+    ("--data", str, None, "sprites (the default); for a gan mnist or a "
+     "folder, for a cyclegan emoji or two folders"),
     ("--steps", positive, 2000, "train up to this step; default 2000"),
     ("--out", Path, None, "the run's folder; default runs/MODEL-DATA"),
-    ("--batch", positive, None, "images in a step; default 32"),
+    ("--batch", positive, None, "images in a step; default 32, 8 of each "
+     "set for a cyclegan"),
     ("--seed", from_zero, None, "of every random number; default 0"),
     ("--width", positive, None, "channels of the networks"),
     ("--lr", float, None, "learning rate"),
@@ -51,12 +58,21 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
     ("--decoder", str, None, "vae: gaussian (the default), or bernoulli for "
      "pixels of ink or no ink"),
     ("--beta", float, None, "vae: weight of the KL; default 1"),
+    ("--blocks", from_zero, None, "cyclegan: residual blocks; default 3"),
+    ("--cycle", float, None, "cyclegan: weight of the cycle; default 10"),
+    ("--identity", float, None, "cyclegan: of the identity; default 5"),
+    ("--pool", from_zero, None, "cyclegan: past images; default 50"),
+    ("--schedule", positive, None, "cyclegan: steps until the learning rate "
+     "is 0, falling in the second half; default --steps"),
     ("--sample-every", positive, 200, "steps between grids; default 200"),
     ("--checkpoint-every", positive, 200, "default 200 steps"))
 SAMPLE = (
     ("--n", positive, 64, "how many images; default 64"),
     ("--out", Path, Path("grid.png"), "the picture; default grid.png"),
     ("--seed", from_zero, 0, "of the noise; default 0"))
+TRANSLATE = (
+    ("--out", Path, None, "the folder for the translated images"),
+    ("--to", str, None, "b: from the first set to the second; a: back"))
 
 
 def parser():
@@ -71,10 +87,17 @@ def parser():
     sample = commands.add_parser("sample", help="draw images with a model")
     sample.add_argument("run", type=Path,
                         help="a run's folder, or a .safetensors file")
+    translate = commands.add_parser(
+        "translate", help="take images to the other set with a cyclegan")
+    translate.add_argument("run", type=Path, help="as for sample")
+    translate.add_argument("folder", type=Path, help="of images")
     doctor = commands.add_parser("doctor", help="is everything in place?")
-    for one, options in (train, TRAIN), (sample, SAMPLE), (doctor, ()):
+    for one, options in ((train, TRAIN), (sample, SAMPLE),
+                         (translate, TRANSLATE), (doctor, ())):
         for name, kind, default, text in options:
-            one.add_argument(name, type=kind, default=default, help=text)
+            one.add_argument(name, type=kind, default=default, help=text,
+                             nargs="+" if name == "--data" else None,
+                             required=options is TRANSLATE)
         one.add_argument("--debug", action="store_true",
                          help="show the traceback of an error")
     return top
@@ -84,19 +107,23 @@ def train(args):
     """train MODEL: a new run, or with --resume on with one."""
     from tinygen import training
     out = args.out or Path("runs") / "-".join(
-        [args.model, Path(args.data or DEFAULTS["data"]).name])
+        [args.model, *(Path(name).name for name in args.data or ["sprites"])])
+    if args.data and len(args.data) == 1:
+        args.data, = args.data
     settings = {key for keys in CONFIG.values() for key in keys}
     given = {key: getattr(args, key) for key in (
-        "model", *DEFAULTS, *settings) if getattr(args, key) is not None}
+        "model", "data", "batch", "seed", *settings)
+        if getattr(args, key) is not None}
     for key in settings.difference(CONFIG[args.model]) & given.keys():
-        raise ValueError(f"a {args.model} has no --{key.replace('_', '-')}")
+        raise ValueError(f"a {args.model} has no --{key.replace('_', '-')}: "
+                         "leave it out")
     if args.resume:
         model, run = stored_run(out, given)
-        images = load_images(run["data"])
+        images = load_images(run["data"], model.name)
     else:
-        run = DEFAULTS | given
-        images = load_images(run["data"])
-        model = new_model(run, images.shape[3])
+        run = DEFAULTS[args.model] | given
+        images = load_images(run["data"], args.model)
+        model = new_model(run, images, args.steps)
     try:
         history = training.fit(
             model, images, args.steps, batch=run["batch"], seed=run["seed"],
@@ -128,14 +155,18 @@ def this_python():
         return sys.executable
 
 
-def new_model(run, channels):
+def new_model(run, images, steps):
     """The model of a new run, its weights drawn from the run's seed."""
     import numpy as np
 
     from tinygen import models
     make, config = models.REGISTRY[run["model"]]
     chosen = {k: run[k] for k in CONFIG[run["model"]] if k in run}
-    return make(config(**chosen, channels=channels),
+    if "schedule" in CONFIG[run["model"]]:
+        chosen.setdefault("schedule", steps)
+    _, size, _, channels = np.shape(images if isinstance(
+        images, np.ndarray) else images[0])
+    return make(config(**chosen, size=size, channels=channels),
                 rng=np.random.default_rng(run["seed"]))
 
 
@@ -154,37 +185,95 @@ def stored_run(out, given):
             raise ValueError(f"the run in {out} has {key} {stored[key]}, not "
                              f"{value}: leave --{key.replace('_', '-')} out, "
                              "or choose another --out")
-    return model, DEFAULTS | given | stored
+    return model, DEFAULTS[model.name] | given | stored
 
 
-def load_images(name):
-    """The images that --data names."""
+def load_images(name, model):
+    """The images that --data names: for a cyclegan a pair (a, b)."""
     from tinygen import data
+    if model == "cyclegan":
+        return load_pair(name)
     if name == "sprites":
         return data.sprites(10_000, rng=0)[0]
     if name == "mnist":
         return data.mnist()[0]
-    if not Path(name).is_dir():
+    if not isinstance(name, str) or not Path(name).is_dir():
         raise ValueError(f"{name} is not a folder of images; --data takes "
                          "sprites, mnist, or a folder")
+    return read_folder(name)[1]
+
+
+def load_pair(name):
+    """The two sets of images that --data names, for a cyclegan."""
+    from tinygen import data
+    if name == "sprites":
+        return tuple(data.sprites(5_000, style=style, rng=rng)[0]
+                     for rng, style in enumerate(("solid", "striped"), 1))
+    if name == "emoji":
+        return data.emoji()
+    if len(name) != 2 or not all(Path(some).is_dir() for some in name):
+        raise ValueError(f"{name} is not two folders of images; --data takes "
+                         "sprites, emoji, or two folders")
+    return tuple(read_folder(some)[1] for some in name)
+
+
+def read_folder(name, size=28):
+    """data.read_folder, its warnings in a line on stderr."""
+    from tinygen import data
     with warnings.catch_warnings(record=True) as skipped:
         warnings.simplefilter("always")
-        images = data.folder(name)
+        found = data.read_folder(name, size)
     for warning in skipped:
         print(f"tinygen: {warning.message}", file=sys.stderr)
-    return images
+    return found
+
+
+def load_model(run):
+    """(model, header) from a run's folder or a file."""
+    from tinygen import training
+    return training.load_model(
+        run / training.CHECKPOINT if run.is_dir() else run)
 
 
 def sample(args):
     """sample RUN: a grid of images from a trained model."""
     import numpy as np
 
-    from tinygen import data, training
-    path = args.run / training.CHECKPOINT if args.run.is_dir() else args.run
-    model, _ = training.load_model(path)
-    images = model.sample(args.n, np.random.default_rng(args.seed))
-    data.save_grid(images, args.out)
+    from tinygen import data
+    model, header = load_model(args.run)
+    rng, pair, columns = np.random.default_rng(args.seed), [], None
+    if getattr(model, "sets", 1) == 2:
+        if "data" not in header.get("note", {}):
+            raise ValueError(f"{args.run} does not say what images it was "
+                             "trained on: use translate, with your own")
+        pair = [load_pair(header["note"]["data"])]
+        columns = 2 * math.ceil(math.sqrt(args.n) / 2)  # beside each other
+    data.save_grid(model.sample(args.n, rng, *pair), args.out, columns)
     print(f"{args.n} images in {args.out}")
+
+
+def translate(args):
+    """translate RUN FOLDER: its images as PNGs of the same names."""
+    from tinygen import data
+    from tinygen.files import writable_folder
+    model, _ = load_model(args.run)
+    if getattr(model, "sets", 1) != 2:
+        raise ValueError(f"{args.run} holds a {model.name}, which does not "
+                         "translate: name a cyclegan's run")
+    if args.out.resolve() == args.folder.resolve():
+        raise ValueError(f"{args.out} holds the originals: choose another "
+                         "folder for --out")
+    files, images = read_folder(args.folder, model.config.size)
+    done = set()
+    for file, image in zip(files, model.translate(images, args.to)):
+        path = args.out / file.relative_to(args.folder)
+        path = path.with_suffix(".png")
+        if path in done:  # cat.jpg after cat.gif
+            path = path.with_name(f"{file.name}.png")
+        done.add(path)
+        writable_folder(path.parent)
+        data.save_grid(image[None], path, scale=1)
+    print(f"{len(done)} images in {args.out}")
 
 
 def doctor(args):
@@ -227,8 +316,8 @@ def main(argv=None):
     args = parser().parse_args(argv)
     args.argv = sys.argv[1:] if argv is None else argv
     try:
-        return {"train": train, "sample": sample, "doctor": doctor}[
-            args.command](args) or 0
+        return {"train": train, "sample": sample, "translate": translate,
+                "doctor": doctor}[args.command](args) or 0
     except KeyboardInterrupt as stop:
         print(f"\n{stop}", file=sys.stderr)
         return 130

@@ -1,4 +1,4 @@
-"""Images in, batches out: sprites, MNIST, a folder of your own; save_grid.
+"""Images in, batches out: sprites, MNIST, emoji, a folder; save_grid.
 
 Loaders return uint8 [n, H, W, C]; models see float32 in [-1, 1].
 """
@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from .emoji import emoji
 from .files import replacing, writable_folder
 from .progress import Progress
 from .sprites import SPRITE_NAMES, sprite_pairs, sprites
 
-__all__ = ["SPRITE_NAMES", "Batches", "batches", "cache_folder",
-           "check_batch", "folder", "mnist", "save_grid", "sprite_pairs",
-           "sprites", "to_float", "to_uint8"]
+__all__ = ["SPRITE_NAMES", "Batches", "ImagePool", "Unpaired", "batches",
+           "cache_folder", "check_batch", "emoji", "folder", "mnist",
+           "read_folder", "save_grid", "sprite_pairs", "sprites", "to_float",
+           "to_uint8"]
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
@@ -63,17 +65,17 @@ def in_range(images, who):
     return images
 
 
-def check_batch(images, name, config):
-    """ValueError unless the images are what the model `name` trains on:
+def check_batch(images, config):
+    """ValueError unless the images are what the model of `config` trains on:
     N size size channels, floats in [-1, 1], and not none."""
-    c, kind = config, name.upper()
+    c, kind = config, type(config).__name__.removesuffix("Config")
     if len(images) == 0:
         raise ValueError("the batch is empty")
     if images.shape[1:] != (c.size, c.size, c.channels):
         raise ValueError(
             f"this {kind} makes images {c.size} x {c.size} x {c.channels}, "
             f"the batch holds {images.shape[1:]}; set size and channels in "
-            f"{type(c).__name__} to those of your images")
+            f"{kind}Config to those of your images")
     if images.dtype.kind != "f" or not np.abs(images).max() <= LIMIT:
         raise ValueError(
             f"the batch holds {images.dtype} in {images.min():.3g}.."
@@ -137,12 +139,67 @@ class Batches:
         self.position = state["position"]
 
 
+class Unpaired:
+    """Batches of two sets at once, (a, b): each in an order of its own.
+
+    The sets need not be of one size. state() and load_state() as above.
+    """
+
+    def __init__(self, images, size, rng):
+        orders = np.random.default_rng(rng).spawn(len(images))
+        self.parts = [Batches(some, size, order)
+                      for some, order in zip(images, orders)]
+        self.images = tuple(part.images for part in self.parts)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return tuple(map(next, self.parts))
+
+    def state(self):
+        return [part.state() for part in self.parts]
+
+    def load_state(self, state):
+        for part, its in zip(self.parts, state, strict=True):
+            part.load_state(its)
+
+
 def batches(images, size, rng):
     """Batches(images, size, rng): float32 [size, ...] in [-1, 1], for ever.
 
-    rng, a numpy Generator or a seed, decides the order.
+    rng, a numpy Generator or a seed, decides the order. For a tuple of two
+    sets of images: Unpaired, whose batches are tuples (a, b).
     """
-    return Batches(images, size, rng)
+    kind = Unpaired if isinstance(images, tuple) else Batches
+    return kind(images, size, rng)
+
+
+class ImagePool:
+    """Generated images of the past, so that D does not forget them.
+
+    pool(images, rng) returns as many, each with probability 1/2 exchanged
+    for one in the pool, whose place it takes; while the pool fills up, the
+    images themselves. size 0: always they. Shrivastava et al. (2017); the
+    rule is that of the code of Zhu et al. (2017).
+    """
+
+    def __init__(self, size, shape):
+        self.images = np.zeros((size, *shape), np.float32)
+        self.count = np.zeros((), np.int64)
+
+    def __call__(self, images, rng):
+        if len(self.images) == 0:
+            return images
+        shown = np.array(images)
+        for k, image in enumerate(images):
+            if self.count < len(self.images):
+                self.images[self.count] = image
+                self.count += 1
+            elif rng.random() > 0.5:
+                at = rng.integers(len(self.images))
+                shown[k], self.images[at] = self.images[at], image
+        return shown
 
 
 # ---- MNIST -----------------------------------------------------------------
@@ -279,6 +336,14 @@ def _fetch(url, path):
 def folder(path, size=28):
     """uint8 [n, size, size, 3]: every image below `path`, by name.
 
+    See read_folder, which also gives the names.
+    """
+    return read_folder(path, size)[1]
+
+
+def read_folder(path, size=28):
+    """(files, uint8 [n, size, size, 3]): the images below `path`, by name.
+
     Each is turned upright, cut to its central square, resized, and laid on
     white where it is transparent. Files that cannot be read are skipped, and
     a UserWarning names them. FileNotFoundError: no such folder; ValueError:
@@ -293,11 +358,12 @@ def folder(path, size=28):
     known = Image.registered_extensions()
     files = [f for f in sorted(path.rglob("*")) if f.suffix.lower() in known
              and not f.name.startswith(".") and f.is_file()]
-    images, bad = [], []
+    images, good, bad = [], [], []
     with Progress(len(files), "images") as line:
         for done, file in enumerate(files, 1):
             try:
                 images.append(_read_image(file, size))
+                good.append(file)
             except Exception as error:  # Pillow raises many kinds
                 bad.append(f"{file.relative_to(path)} ({error})".replace(
                     str(file), file.name))
@@ -310,8 +376,8 @@ def folder(path, size=28):
         raise ValueError(f"{path} has no images to train on: {why}")
     if bad:
         warnings.warn(f"{path}: skipped {len(bad)} of {len(files)} files "
-                      f"that cannot be read: {named}", stacklevel=2)
-    return np.stack(images)
+                      f"that cannot be read: {named}", stacklevel=3)
+    return good, np.stack(images)
 
 
 def _read_image(file, size):

@@ -1,8 +1,10 @@
 """fit(): train a model, watch it, stop it, and go on where it stopped.
 
 A model is anything with a name, a config (a dataclass), step(x, rng) and
-sample(n, rng). A run is a folder: checkpoint.safetensors (all that is needed
-to go on), history.csv, and samples/, drawn from the same noise each time.
+sample(n, rng). One of two sets of images, as the CycleGAN, gets the pair:
+step((a, b), rng), sample(n, rng, (a, b)). A run is a folder:
+checkpoint.safetensors (all that is needed to go on), history.csv, and
+samples/, drawn from the same noise each time.
 """
 
 import csv
@@ -85,7 +87,8 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
         note=None):
     """Train `model` on `images` up to step number `steps`; its History.
 
-    images   uint8, or float32 in [-1, 1]; [n, H, W, C]
+    images   uint8, or float32 in [-1, 1]; [n, H, W, C]; or a tuple of two
+             such sets, each in an order of its own
     seed     decides the order of the images and every draw of the training
     out      the run's folder: a grid of samples every sample_every steps, a
              checkpoint every checkpoint_every, both at the end; None: none
@@ -134,9 +137,14 @@ class Run:
         order, self.rng = np.random.default_rng(seed).spawn(2)
         self.batches = batches(images, batch, order)
         images = self.batches.images
-        self.fixed = {"batch": batch, "seed": seed, "images": {
-            "shape": list(images.shape),
-            "crc32": zlib.crc32(np.ascontiguousarray(images))}}
+        self.pair = (images,) if isinstance(images, tuple) else ()
+        if bool(self.pair) != (getattr(model, "sets", 1) == 2):
+            raise ValueError(f"a {model.name} trains on " + (
+                "one set of images, not on a tuple" if self.pair else
+                "two sets of images: give a tuple (a, b)"))
+        self.fixed = {"batch": batch, "seed": seed,
+                      "images": list(map(fingerprint, images)) if self.pair
+                      else fingerprint(images)}
 
     @property
     def path(self):
@@ -222,7 +230,7 @@ class Run:
         """Write the grid of samples, always from the same noise."""
         if self.out is not None:
             rng = np.random.default_rng(self.fixed["seed"])
-            save_grid(self.model.sample(64, rng),
+            save_grid(self.model.sample(64, rng, *self.pair),
                       self.out / "samples" / f"{self.step:06}.png")
 
     def save(self):
@@ -272,6 +280,12 @@ class Interrupt:
     def __exit__(self, *error):
         if self.old is not None:
             signal.signal(signal.SIGINT, self.old)
+
+
+def fingerprint(images):
+    """By which a resume knows the images again."""
+    return {"shape": list(images.shape),
+            "crc32": zlib.crc32(np.ascontiguousarray(images))}
 
 
 def describe(model):

@@ -1,9 +1,11 @@
 """The three models of the book, each: networks, objective, step, sampling."""
 
+from tinygen.models.cyclegan import CycleGAN, CycleGANConfig
 from tinygen.models.gan import GAN, GANConfig
 from tinygen.models.vae import VAE, VAEConfig
 
-REGISTRY = {"gan": (GAN, GANConfig), "vae": (VAE, VAEConfig)}
+REGISTRY = {"gan": (GAN, GANConfig), "vae": (VAE, VAEConfig),
+            "cyclegan": (CycleGAN, CycleGANConfig)}
 
 
 def build(name, config):

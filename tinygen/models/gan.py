@@ -190,7 +190,7 @@ class GAN:
         Returns the losses and D's accuracy (on this round's images: 1 when
         it tells all apart, 0.5 when it guesses).
         """
-        check_batch(images, self.name, self.config)
+        check_batch(images, self.config)
         for _ in range(self.config.critic_steps):
             report = discriminator_step(self, images, rng)
         return report | generator_step(self, len(images), rng)

@@ -295,7 +295,7 @@ class VAE:
 
         Returns the loss per image and, of the ELBO, its two terms.
         """
-        check_batch(images, self.name, self.config)
+        check_batch(images, self.config)
         x = binarize(images, rng) if self.config.binarize else images
         if self.opt.t == 0:
             start(self, x)
@@ -321,7 +321,7 @@ class VAE:
 
     def encode(self, images):
         """(mu, logvar) of q(z given x), arrays N latent."""
-        check_batch(images, self.name, self.config)
+        check_batch(images, self.config)
         with no_grad():
             mu, logvar = self.encoder(Tensor(images))
         return mu.data, logvar.data
@@ -345,7 +345,7 @@ class VAE:
         about `rows` are decoded at a time, so that memory does not grow
         with k or N.
         """
-        check_batch(images, self.name, self.config)
+        check_batch(images, self.config)
         found, at_once = [], max(1, rows // k)
         for start in range(0, len(images), at_once):
             x = images[start:start + at_once]
