@@ -39,7 +39,7 @@ HERE = Path(__file__).parent
 COMMANDS = {
     "gan_mnist": "train gan --data mnist --steps 13500 --width 20",
     "cyclegan_sprites": "train cyclegan --batch 4 --steps 5000",
-    "cyclegan_emoji": "train cyclegan --data emoji --batch 4 --steps 4000"}
+    "cyclegan_emoji": "train cyclegan --data emoji --batch 4 --steps 3000"}
 
 # Trained by fit() on solid sprites: {name: (steps, settings)}
 ON_SPRITES = {"gan_sprites": (8000, {"width": 24, "lr": 4e-4})} | {
@@ -68,6 +68,7 @@ ON_CIRCLES = {
     "cyclegan_circles_no_identity": (400, {"identity": 0.0}),
     "cyclegan_circles_no_pool": (400, {"pool": 0}),
     "cyclegan_circles_no_skips": (400, {"skips": False}),
+    "cyclegan_circles_drift": (400, {"identity": 0.0, "skips": False}),
     "cyclegan_ground_skips": (200, {}),
     "cyclegan_ground_no_skips": (200, {"skips": False})}
 
@@ -178,7 +179,7 @@ def train_on_circles(name, out):
     """fit() in `out`; returns the command that does the same."""
     steps, settings = ON_CIRCLES[name]
     model = CycleGAN(CycleGANConfig(
-        **{"width": 8, "blocks": 2, "lr": 1e-3, "schedule": steps} | settings),
+        **{"width": 8, "blocks": 2, "schedule": steps} | settings),
         rng=np.random.default_rng(0))
     tg.fit(model, two_sets(name, 8000, 1, 2), steps, batch=4, seed=0, out=out,
            resume=(out / training.CHECKPOINT).exists(), note={

@@ -40,7 +40,7 @@ class CycleGANConfig:
     cycle: float = 10.0         # the paper's weight of "and back again"
     identity: float = 5.0       # half of it, the paper's: keeps colours
     pool: int = 50              # past images kept for D, the paper's
-    lr: float = 1e-3            # the paper's 2e-4 is for days, not minutes
+    lr: float = 1e-3            # the paper's 2e-4 wants a longer training
     beta1: float = 0.5          # the usual 0.9 oscillates: see the GAN
     schedule: int = 3000        # steps; in the second half lr falls to 0
 
