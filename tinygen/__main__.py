@@ -15,7 +15,7 @@ from pathlib import Path
 
 DEFAULTS = {"gan": {"data": "sprites", "batch": 32, "seed": 0},
             "vae": {"data": "sprites", "batch": 32, "seed": 0},
-            "cyclegan": {"data": "sprites", "batch": 8, "seed": 0}}
+            "cyclegan": {"data": "sprites", "batch": 4, "seed": 0}}
 CONFIG = {  # the settings that each model takes; defaults: the model's
     "gan": ("width", "loss", "lr", "critic_steps"),
     "vae": ("width", "lr", "network", "latent", "decoder", "beta"),
@@ -44,7 +44,7 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
      "folder, for a cyclegan emoji or two folders"),
     ("--steps", positive, 2000, "train up to this step; default 2000"),
     ("--out", Path, None, "the run's folder; default runs/MODEL-DATA"),
-    ("--batch", positive, None, "images in a step; default 32, 8 of each "
+    ("--batch", positive, None, "images in a step; default 32, 4 of each "
      "set for a cyclegan"),
     ("--seed", from_zero, None, "of every random number; default 0"),
     ("--width", positive, None, "channels of the networks"),
