@@ -2,12 +2,11 @@
 
     python chapters/runs/make.py [NAME ...]         default: all of them
 
-NAME.safetensors holds a generator's weights as float16, both networks of a
-VAE or both generators of a CycleGAN; its header carries the command that
-trained it, the seed, the steps and the seconds it took on the machine named
-there. Trainings go on where they stopped (in runs/, which git ignores). The
-digits need the MNIST files, see tinygen.data.mnist; cyclegan_emoji the emoji,
-see tinygen.data.emoji.
+NAME.safetensors holds a generator's weights as float16, or both networks of
+a VAE; its header carries the command that trained it, the seed, the steps
+and the seconds it took on the machine named there. Trainings go on where
+they stopped (in runs/, which git ignores). The digits need the MNIST files;
+see tinygen.data.mnist.
 """
 
 import os
@@ -22,24 +21,13 @@ import numpy as np
 
 import tinygen as tg
 from tinygen import training
-from tinygen.engine.kernels.threads import THREADS
-from tinygen.models import (
-    GAN,
-    VAE,
-    CycleGAN,
-    CycleGANConfig,
-    GANConfig,
-    VAEConfig,
-)
+from tinygen.models import GAN, VAE, GANConfig, VAEConfig
 from tinygen.models.vae import binarize
 
 HERE = Path(__file__).parent
 
 # Trained by the command line, as a reader would
-COMMANDS = {
-    "gan_mnist": "train gan --data mnist --steps 13500 --width 20",
-    "cyclegan_sprites": "train cyclegan --batch 4 --steps 5000",
-    "cyclegan_emoji": "train cyclegan --data emoji --batch 4 --steps 3000"}
+COMMANDS = {"gan_mnist": "train gan --data mnist --steps 13500 --width 20"}
 
 # Trained by fit() on solid sprites: {name: (steps, settings)}
 ON_SPRITES = {"gan_sprites": (8000, {"width": 24, "lr": 4e-4})} | {
@@ -60,62 +48,6 @@ ON_INK = {
     "vae_mnist_iwae": (5_000, {"importance": True, "samples": 5}),
     "vae_mnist_time": (12_000, {}),
     "vae_mnist": (300_000, {})}
-# Small CycleGANs, width 8 with 2 blocks, trained by fit() on circles: plain
-# and striped, or (ground) on light and on dark ground
-ON_CIRCLES = {
-    "cyclegan_circles_free": (
-        300, {"cycle": 0.0, "identity": 0.0, "skips": False}),
-    "cyclegan_circles_no_identity": (400, {"identity": 0.0}),
-    "cyclegan_circles_no_pool": (400, {"pool": 0}),
-    "cyclegan_circles_no_skips": (400, {"skips": False}),
-    "cyclegan_circles_drift": (400, {"identity": 0.0, "skips": False}),
-    "cyclegan_ground_skips": (200, {}),
-    "cyclegan_ground_no_skips": (200, {"skips": False})}
-
-
-def circles(n, rng, style="solid", background="light"):
-    """The circles among n sprites: about an eighth."""
-    images, labels = tg.data.sprites(n, style, rng, background=background)
-    return images[labels == 0]
-
-
-def two_sets(name, n, rng_a, rng_b):
-    """(a, b) for one of ON_CIRCLES; true pairs if both rng are one seed."""
-    if "ground" in name:
-        return circles(n, rng_a), circles(n, rng_b, background="dark")
-    return circles(n, rng_a), circles(n, rng_b, "striped")
-
-
-def held_out(name):
-    """True pairs (a, b) that no training has seen."""
-    if name in ON_CIRCLES:
-        return two_sets(name, 1000, 3, 3)
-    if "emoji" in name:
-        return tg.data.emoji("test")
-    return tg.data.sprite_pairs(500, rng=3)
-
-
-def decibels(model, pair):
-    """Mean PSNR against the true pairs, of the translations and of the
-    images left as they are; both directions."""
-    a, b = pair
-    return {which: round(float(tg.metrics.psnr(x, y).mean()), 2)
-            for which, x, y in (
-                ("a_to_b", model.translate(a, "b"), b), ("a_as_b", a, b),
-                ("b_to_a", model.translate(b, "a"), a), ("b_as_a", b, a))}
-
-
-def processor_seconds(model, note, steps=20):
-    """Of one step, measured again: on a busy machine a training waits, and
-    `seconds` counts the waiting."""
-    c, rng = model.config, np.random.default_rng(0)
-    images = np.zeros((note["batch"], c.size, c.size, c.channels), np.float32)
-    again = CycleGAN(c)
-    again.step((images, images), rng)
-    began = time.process_time()
-    for _ in range(steps):
-        again.step((images, images), rng)
-    return (time.process_time() - began) / steps
 
 
 def classes(model):
@@ -175,25 +107,12 @@ def likelihood(path, images=1000, draws=5000):
             "nlls": nll.round(2).tolist()}
 
 
-def train_on_circles(name, out):
-    """fit() in `out`; returns the command that does the same."""
-    steps, settings = ON_CIRCLES[name]
-    model = CycleGAN(CycleGANConfig(
-        **{"width": 8, "blocks": 2, "schedule": steps} | settings),
-        rng=np.random.default_rng(0))
-    tg.fit(model, two_sets(name, 8000, 1, 2), steps, batch=4, seed=0, out=out,
-           resume=(out / training.CHECKPOINT).exists(), note={
-               "data": "circles"})
-    return f"python chapters/runs/make.py {name}"
-
-
 def make(name):
     """Train (or go on with) one run, and store what sampling needs."""
     out = Path("runs") / name
     vae = name in ON_INK
     train = (train_by_command if name in COMMANDS else
-             train_on_ink if vae else
-             train_on_circles if name in ON_CIRCLES else train_on_sprites)
+             train_on_ink if vae else train_on_sprites)
     command = train(name, out)
     model, meta = training.load_model(out / training.CHECKPOINT)
     note = {"command": command, "seed": meta["fixed"]["seed"],
@@ -203,14 +122,7 @@ def make(name):
     path = HERE / f"{name}.safetensors"
     if name == "gan_mnist":
         note["classes"] = classes(model)
-    part = {"gan": "g", "vae": "networks", "cyclegan": "generators"}[
-        model.name]
-    if model.name == "cyclegan":
-        note["psnr"] = decibels(model, held_out(name))
-        note["data"] = meta["note"]["data"]
-        note["threads"], note["load"] = THREADS, round(os.getloadavg()[2], 1)
-        note["cpu"] = round(processor_seconds(model, note) * note["steps"])
-    training.save_sampler(path, model, part, **note)
+    training.save_sampler(path, model, "networks" if vae else "g", **note)
     if vae:
         loss = training.History.from_csv(out / "history.csv")["loss"]
         note |= {"cpu_seconds": round(float(
@@ -232,7 +144,6 @@ def gallery(path, columns=16):
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or [*COMMANDS, *ON_SPRITES, *ON_INK,
-                                   *ON_CIRCLES]:
+    for wanted in sys.argv[1:] or [*COMMANDS, *ON_SPRITES, *ON_INK]:
         make(wanted)
     gallery(HERE.parent.parent / "book" / "gallery.png")
