@@ -110,7 +110,7 @@ def train_on_circles(name, out):
     return f"python chapters/runs/make_cyclegan.py {name}"
 
 
-def picture(model, path, n=24):
+def picture(model, path, n=12):
     """Held-out emoji: Noto, made Twemoji, the true ones; and the reverse."""
     a, b = (some[::len(some) // n][:n] for some in held_out("emoji"))
     rows = [a, tg.data.to_uint8(model.translate(a, "b")), b,
