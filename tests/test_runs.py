@@ -90,6 +90,13 @@ def test_a_vae_says_how_likely_the_digits_are(path):
     assert len(note["loss"]) == 100 and note["loss"][0] > note["loss"][-1]
 
 
+def test_the_long_training_comes_near_the_published_likelihood():
+    """86.76 in Burda et al. (2016), after six times as many passes. One
+    thread computed for at most 45 minutes."""
+    note = tg.training.load_model(RUNS / "vae_mnist.safetensors")[1]["note"]
+    assert note["nll"] <= 88.0 and note["cpu_seconds"] <= 45 * 60
+
+
 def test_five_weighted_draws_beat_one_at_equal_steps():
     """By more than three standard errors of the difference, paired."""
     one, five = (tg.training.load_model(RUNS / f"{name}.safetensors")[1][
