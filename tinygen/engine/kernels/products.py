@@ -76,17 +76,19 @@ def product(a, b, beta, y):
 
 
 @kernel
-def multiply(a, turn_a, b, turn_b, y, part, parts):
-    """y = a @ b, each turned first where that is said; a part is some of y's
-    rows or, where these are more, columns."""
+def multiply(a, turn_a, b, turn_b, y, pieces, part, parts):
+    """y = a @ b, each turned first where that is said; a tile is one of the
+    pieces into which y's rows or, where these are more, columns are cut. So
+    the cuts, and the rounding, do not depend on the number of threads."""
     m, n = y.shape
     size = max(m, n)
-    first, end = part * size // parts, (part + 1) * size // parts
     left, right = a.T if turn_a else a, b.T if turn_b else b
-    if m == size:
-        product(left[first:end], right, 0, y[first:end])
-    else:
-        product(left, right[:, first:end], 0, y[:, first:end])
+    for k in range(part, pieces, parts):
+        first, end = k * size // pieces, (k + 1) * size // pieces
+        if m == size:
+            product(left[first:end], right, 0, y[first:end])
+        else:
+            product(left, right[:, first:end], 0, y[:, first:end])
 
 
 @kernel
@@ -113,8 +115,8 @@ def matmul(a, b):
     if a.ndim + b.ndim > 4 or m * k * n < PIECE:
         return a @ b
     y = np.empty((m, n), a.dtype)
-    run(multiply, *as_rows(a), *as_rows(b), y,
-        tiles=min(4, m * k * n // PIECE))
+    pieces = min(4, m * k * n // PIECE)
+    run(multiply, *as_rows(a), *as_rows(b), y, pieces, tiles=pieces)
     return y
 
 
