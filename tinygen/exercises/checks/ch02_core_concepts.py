@@ -48,7 +48,7 @@ def normal_like(answer):
 
 
 @exercise(SHAPE)
-def pushed_density(answer):
+def density_of_exp(answer):
     top = 1 / np.sqrt(2 * np.pi)
     answer.on(np.array([1.]), 2.).gives(
         np.array([top / 2]), "x = 1 comes from z = 0, where the density is"
@@ -110,18 +110,14 @@ def off_by(answer):
 
 
 @exercise(SIDE, takes=("covered_share",))
-def best_model(answer):
+def harmonic_marks(answer):
     real = np.array([[0., 0.], [1., 0.], [2., 0.], [3., 0.]])
     one, wide = real[:1], np.stack([np.arange(8.), np.zeros(8)], axis=1)
-    answer.on({"one": one, "wide": wide}, real, 0.1).gives(
-        "wide", "\"one\" has precision 1, recall 1/4: 2/5; \"wide\" has 1/2"
-        " and 1: 2/3")
-    answer.on({"far": real + 50, "one": one}, real, 0.1).gives(
-        "one", "\"far\" has 0 and 0, which is 0, not 0 / 0")
-    half = real[:2]
-    answer.on({"half": half, "wide": np.stack(
-        [np.arange(16.), np.zeros(16)], axis=1)}, real, 0.1).gives(
-        "half", "1 and 1/2 give 2/3; 1/4 and 1 give 2/5: the mean of each"
-        " pair would not tell so much")
-    answer.on({"a": np.concatenate([real, real[:1] + 9]),
-               "b": real[:3]}, real, 0.1).gives()
+    answer.on([one, wide], real, 0.1).gives(
+        np.array([2 / 5, 2 / 3]), "the first has precision 1 and recall 1/4,"
+        " the second 1/2 and 1")
+    answer.on([real + 50, real], real, 0.1).gives(
+        np.array([0., 1.]), "precision and recall 0 give 0, not 0 / 0")
+    rng = _rng()
+    answer.on([rng.normal(size=(n, 2)) for n in (5, 9, 12)],
+              rng.normal(size=(8, 2)), 0.7).gives()

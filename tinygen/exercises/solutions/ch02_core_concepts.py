@@ -16,7 +16,7 @@ def normal_like(points, eps):
     return points.mean(axis=0) + eps @ root.T
 
 
-def pushed_density(x, a):
+def density_of_exp(x, a):
     """Density of exp(a z), z standard normal.   [n], a number -> [n]"""
     z = np.log(x) / a
     return np.exp(-z ** 2 / 2) / np.sqrt(2 * np.pi) / (a * x)
@@ -46,10 +46,8 @@ def off_by(x, there, back):
     return np.abs(back * there * x - x)
 
 
-def best_model(clouds, real, radius):
-    """The name whose 2 p r / (p + r) is largest."""
-    def score(made):
-        p = covered_share(made, real, radius)
-        r = covered_share(real, made, radius)
-        return 2 * p * r / (p + r) if p + r else 0.
-    return max(clouds, key=lambda name: score(clouds[name]))
+def harmonic_marks(clouds, real, radius):
+    """2 p r / (p + r) of each, and 0 for 0 / 0.   k x [m, d], [n, d] -> [k]"""
+    pairs = [(covered_share(made, real, radius),
+              covered_share(real, made, radius)) for made in clouds]
+    return np.array([2 * p * r / (p + r) if p + r else 0. for p, r in pairs])

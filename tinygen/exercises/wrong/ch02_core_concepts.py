@@ -57,21 +57,21 @@ def normal_like__over_n(points, eps):
     return points.mean(axis=0) + eps @ root.T
 
 
-def pushed_density__not_stretched(x, a):
+def density_of_exp__not_stretched(x, a):
     """This is the density of the z that x comes from. Where g pulls its
     points apart, there are fewer of them to each unit of x."""
     z = np.log(x) / a
     return np.exp(-z ** 2 / 2) / np.sqrt(2 * np.pi)
 
 
-def pushed_density__multiplied(x, a):
+def density_of_exp__multiplied(x, a):
     """The slope of g has come in as a factor. A steep g thins its points out:
     the density is *divided* by the slope."""
     z = np.log(x) / a
     return np.exp(-z ** 2 / 2) / np.sqrt(2 * np.pi) * (a * x)
 
 
-def pushed_density__slope_of_exp(x, a):
+def density_of_exp__slope_of_exp(x, a):
     """Almost: the slope of exp(a z) has a factor a besides exp(a z)."""
     z = np.log(x) / a
     return np.exp(-z ** 2 / 2) / np.sqrt(2 * np.pi) / x
@@ -173,37 +173,40 @@ def off_by__mean(x, there, back):
     return np.abs(back * there * x - x).mean()
 
 
-def _share(points, others, radius):
-    gaps = ((points[:, None] - others[None]) ** 2).sum(axis=2)
-    return np.mean(gaps.min(axis=1) <= radius ** 2)
+def _both(made, real, radius):
+    gaps = ((made[:, None] - real[None]) ** 2).sum(axis=2)
+    near = gaps <= radius ** 2
+    return near.any(axis=1).mean(), near.any(axis=0).mean()
 
 
-def best_model__plain_mean(clouds, real, radius):
-    """This takes the mean of precision and recall. A model with 1 and next to
-    0 then counts half as good as a perfect one; 2 p r / (p + r) is small as
-    soon as one of the two is."""
-    def score(made):
-        return _share(made, real, radius) + _share(real, made, radius)
-    return max(clouds, key=lambda name: score(clouds[name]))
+def harmonic_marks__plain_mean(clouds, real, radius):
+    """This is the mean of precision and recall. One perfect point, made over
+    and over, gets a half for it; 2 p r / (p + r) is small as soon as one of
+    the two is."""
+    return np.array([np.mean(_both(made, real, radius)) for made in clouds])
 
 
-def best_model__precision_only(clouds, real, radius):
+def harmonic_marks__product(clouds, real, radius):
+    """The product p r is not divided by anything: half of both would get a
+    quarter. The harmonic mean of two equal numbers is that number."""
+    return np.array([np.prod(_both(made, real, radius)) for made in clouds])
+
+
+def harmonic_marks__without_two(clouds, real, radius):
+    """A perfect model gets 1/2 here. A factor is missing."""
+    pairs = [_both(made, real, radius) for made in clouds]
+    return np.array([p * r / (p + r) if p + r else 0. for p, r in pairs])
+
+
+def harmonic_marks__zero_by_zero(clouds, real, radius):
+    """The formula is right, but a model with precision 0 and recall 0 gets
+    NaN. Say 0 there: nothing that it makes is near anything."""
+    pairs = [_both(made, real, radius) for made in clouds]
+    with np.errstate(invalid="ignore"):
+        return np.array([2 * p * r / np.float64(p + r) for p, r in pairs])
+
+
+def harmonic_marks__precision_only(clouds, real, radius):
     """Only precision counts here: one good point, made over and over, wins.
     """
-    return max(clouds, key=lambda name: _share(
-        clouds[name], real, radius))
-
-
-def best_model__recall_only(clouds, real, radius):
-    """Only recall counts here: whatever sprinkles the whole plane wins."""
-    return max(clouds, key=lambda name: _share(
-        real, clouds[name], radius))
-
-
-def best_model__worst(clouds, real, radius):
-    """The name with the *lowest* score came back."""
-    def score(made):
-        p = _share(made, real, radius)
-        r = _share(real, made, radius)
-        return 2 * p * r / (p + r) if p + r else 0.
-    return min(clouds, key=lambda name: score(clouds[name]))
+    return np.array([_both(made, real, radius)[0] for made in clouds])
