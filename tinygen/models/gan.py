@@ -196,6 +196,11 @@ class GAN:
         parameters(self)        # full names, for error messages: "g.0.w"
 
     @property
+    def networks(self):
+        """Both, to be stored in one file."""
+        return {"g": self.g, "d": self.d}
+
+    @property
     def g_parameters(self):
         return list(parameters(self.g).values())
 
