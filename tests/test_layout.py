@@ -33,7 +33,7 @@ ARROWS = {
     "checkpoint": "files",
     "models": "engine.layers engine.losses engine.optim data",
     "diagnose": "models",
-    "metrics": "models checkpoint",
+    "metrics": "models checkpoint progress",
     "training": "models checkpoint diagnose progress",
 }
 # These may import all of the above; of tinygen only __main__ and __init__

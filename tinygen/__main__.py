@@ -1,4 +1,4 @@
-"""python -m tinygen train | sample | translate | doctor: without a notebook.
+"""python -m tinygen train | sample | translate | evaluate | doctor.
 
 An expected error is one sentence on stderr and exit code 2; --debug shows
 the traceback. Ctrl-C while training saves, and exits with code 130.
@@ -11,6 +11,7 @@ import platform
 import shlex
 import sys
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 DEFAULTS = {"gan": {"data": "sprites", "batch": 32, "seed": 0},
@@ -75,6 +76,13 @@ SAMPLE = (
     ("--seed", from_zero, 0, "of the noise; default 0"),
     ("--label", from_zero, None, "of a model with classes: draw this one; "
      "default each in turn"))
+EVALUATE = (
+    ("--data", str, None, "the training images, as for train, if the run "
+     "does not name them"),
+    ("--n", positive, 2000, "how many images to judge; default 2000"),
+    ("--to", str, "b", "cyclegan: the set to translate to, b or a"),
+    ("--out", Path, None, "the page; default evaluation.html in the run's "
+     "folder"))
 TRANSLATE = (
     ("--out", Path, None, "the folder for the translated images"),
     ("--to", str, None, "b: from the first set to the second; a: back"))
@@ -96,9 +104,12 @@ def parser():
         "translate", help="take images to the other set with a cyclegan")
     translate.add_argument("run", type=Path, help="as for sample")
     translate.add_argument("folder", type=Path, help="of images")
+    evaluate = commands.add_parser("evaluate", help="how good is a model?")
+    evaluate.add_argument("run", type=Path, help="as for sample")
     doctor = commands.add_parser("doctor", help="is everything in place?")
     for one, options in ((train, TRAIN), (sample, SAMPLE),
-                         (translate, TRANSLATE), (doctor, ())):
+                         (translate, TRANSLATE), (evaluate, EVALUATE),
+                         (doctor, ())):
         for name, kind, default, text in options:
             one.add_argument(name, type=kind, default=default, help=text,
                              nargs="+" if name == "--data" else None,
@@ -240,12 +251,18 @@ def load_pair(name):
 def read_folder(name, size=28):
     """data.read_folder, its warnings in a line on stderr."""
     from tinygen import data
-    with warnings.catch_warnings(record=True) as skipped:
+    with plain_warnings():
+        return data.read_folder(name, size)
+
+
+@contextmanager
+def plain_warnings():
+    """Each warning once, as a line on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = data.read_folder(name, size)
-    for warning in skipped:
-        print(f"tinygen: {warning.message}", file=sys.stderr)
-    return found
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"tinygen: {message}", file=sys.stderr)
 
 
 def load_model(run):
@@ -301,6 +318,27 @@ def translate(args):
     print(f"{len(done)} images in {args.out}")
 
 
+def evaluate(args):
+    """evaluate RUN: a table of measures, and a page with pictures."""
+    from tinygen.files import replacing
+    from tinygen.metrics.evaluate import drawn, evaluate
+    model, header = load_model(args.run)
+    name = args.data or header.get("note", {}).get("data")
+    if name is None:
+        raise ValueError(f"{args.run} does not say what images it was "
+                         "trained on: name them with --data")
+    if isinstance(name, list) and len(name) == 1:
+        name, = name
+    out = args.out or (args.run if args.run.is_dir() else Path()) / (
+        "evaluation.html")
+    with plain_warnings():
+        page = evaluate(title=f"{args.run}, a {model.name}", **drawn(
+            model, load_images(name, model.name), name, args.n, args.to))
+    with replacing(out) as part:
+        part.write_text(page.html(), encoding="utf-8")
+    print(f"{page.text()}\nWith pictures: {out}")
+
+
 def doctor(args):
     """doctor: a line for each thing that the book needs; 1 if one lacks."""
     from importlib import metadata
@@ -342,7 +380,8 @@ def main(argv=None):
     args.argv = sys.argv[1:] if argv is None else argv
     try:
         return {"train": train, "sample": sample, "translate": translate,
-                "doctor": doctor}[args.command](args) or 0
+                "evaluate": evaluate, "doctor": doctor}[args.command](
+                    args) or 0
     except KeyboardInterrupt as stop:
         print(f"\n{stop}", file=sys.stderr)
         return 130

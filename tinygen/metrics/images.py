@@ -12,6 +12,14 @@ def _as_float(images, who):
     return images
 
 
+def _alike(images, truth, who):
+    images, truth = np.asarray(images), np.asarray(truth)
+    if images.shape != truth.shape:
+        raise ValueError(f"{who}: the images are {images.shape}, the truth "
+                         f"{truth.shape}; they must be alike")
+    return images, truth
+
+
 def blur(images):
     """Each pixel averaged with its 8 neighbours, weights 1 2 1 each way.
 
@@ -67,10 +75,39 @@ def psnr(images, truth):
     2 is the range of the values. 6 dB more is half the error; infinity
     where the two are equal. ValueError: shapes that differ.
     """
-    if images.shape != truth.shape:
-        raise ValueError(f"psnr: the images are {images.shape}, the truth "
-                         f"{truth.shape}; they must be alike")
-    gap = (_as_float(images, "psnr") - _as_float(truth, "psnr")).reshape(
-        len(images), -1).astype(np.float64)
+    x, y = _alike(images, truth, "psnr")
+    gap = (_as_float(x, "psnr") - _as_float(y, "psnr")).reshape(
+        len(x), -1).astype(np.float64)
     with np.errstate(divide="ignore"):
         return 10 * np.log10(4 / (gap ** 2).mean(axis=1))
+
+
+def ssim(images, truth):
+    """Structural similarity of each image to its truth, from -1 to 1: N.
+
+    (2 m_x m_y + a)(2 s_xy + b) / ((m_x^2 + m_y^2 + a)(s_x^2 + s_y^2 + b)),
+    with a = (0.01 L)^2, b = (0.03 L)^2 and L = 2, the range of the values,
+    which are counted from black; means m, variances s^2 and covariance
+    under a Gaussian window, 11 x 11, sigma 1.5, averaged over the places
+    where it fits, and over channels. Wang et al. (2004). ValueError: shapes that differ, sides below 11.
+    """
+    from scipy.ndimage import correlate1d
+    x, y = (1 + _as_float(a, "ssim").astype(np.float64) for a in _alike(
+        images, truth, "ssim"))             # black is 0: the means matter
+    if x.ndim != 4 or min(x.shape[1:3]) < 11:
+        raise ValueError("ssim takes images N H W C with sides of 11 pixels "
+                         f"or more, not {x.shape}")
+    window = np.exp(-np.arange(-5, 6) ** 2 / (2 * 1.5 ** 2))
+
+    def mean(a):
+        for axis in (1, 2):
+            a = correlate1d(a, window / window.sum(), axis)
+        return a[:, 5:-5, 5:-5]
+
+    mx, my = mean(x), mean(y)
+    sxx, syy, sxy = (mean(x * x) - mx * mx, mean(y * y) - my * my,
+                     mean(x * y) - mx * my)
+    a, b = 0.02 ** 2, 0.06 ** 2
+    each = ((2 * mx * my + a) * (2 * sxy + b)
+            / ((mx * mx + my * my + a) * (sxx + syy + b)))
+    return each.mean(axis=(1, 2, 3))

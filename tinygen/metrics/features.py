@@ -1,0 +1,130 @@
+"""What a small classifier sees in an image: 64 numbers, and class chances.
+
+The classifiers, one for sprites and one for digits, are this package's own:
+`python -m tinygen.metrics.classifier sprites` (or mnist) trains them. So an
+FID on their features compares models within this book, not with papers,
+whose features are those of an Inception network.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from tinygen.checkpoint import load
+from tinygen.data import in_range, to_float
+from tinygen.engine.autograd import Tensor, no_grad
+from tinygen.engine.layers import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    Pool,
+    Sequential,
+    load_state,
+)
+from tinygen.engine.ops import softmax
+
+SOURCE = ("features of this package's own classifier: such numbers compare "
+          "models within this book, not with papers")
+
+# channels of the images; how many answers each question has. The first is
+# the class. A sprite's colour, stripes and ground are asked for as well:
+# features that ignore them would call a generator of red hearts perfect.
+SETS = {"sprites": (3, (8, 8, 2, 2)), "mnist": (1, (10,))}
+SIDE, FEATURES = 28, 64
+
+
+class Classifier:
+    """Images N 28 28 C -> features N 64 -> logits, all questions' in a row.
+
+    See SETS. ValueError: a set that it does not know.
+    """
+
+    def __init__(self, of, rng=None):
+        if of not in SETS:
+            raise ValueError(f"there is no classifier of {of!r}: choose "
+                             + " or ".join(map(repr, SETS)))
+        rng = np.random.default_rng(0) if rng is None else rng
+        channels, self.answers = SETS[of]
+        layers = []
+        for c, more in ((channels, 16), (16, 32), (32, 64)):
+            layers += [Conv2d(c, more, rng=rng), BatchNorm(more),
+                       LeakyReLU(), Pool("max")]            # N 3 3 64
+        self.trunk = Sequential(
+            *layers, Flatten(), Linear(9 * 64, FEATURES, rng=rng),
+            LeakyReLU())
+        self.last = Linear(FEATURES, sum(self.answers), gain=0.1, rng=rng)
+
+    def __call__(self, x, train=False, rng=None):
+        return self.last(self.trunk(x, train))
+
+
+def weights(of):
+    """The file with the classifier's weights, in the package."""
+    return Path(__file__).parent / "weights" / f"{of}.safetensors"
+
+
+@cache
+def classifier(of):
+    """The trained classifier of "sprites" or "mnist"."""
+    net = Classifier(of)
+    load_state(net, load(weights(of))[0])
+    return net
+
+
+def features(images, of="sprites"):
+    """What the last layer of the classifier is given: float64 N 64.
+
+    images: uint8, or floats in [-1, 1]; N 28 28 3 for "sprites", N 28 28 1
+    for "mnist"; or an iterable of such batches, which are not kept.
+    ValueError: another shape or set, no images, NaN, values outside
+    [-1, 1], or images that seem to be scaled to [0, 1].
+    """
+    return _stream(images, of, lambda net, x: net.trunk(x))
+
+
+def probabilities(images, of="sprites"):
+    """softmax of the classifier's logits: chances of each class, N K.
+
+    K: 8 shapes (tg.data.SPRITE_NAMES) or 10 digits. images as above.
+    """
+    return _stream(images, of, lambda net, x: softmax(
+        net(x)[:, :net.answers[0]], axis=-1))
+
+
+def _stream(images, of, look, at_once=256):
+    net, rows = classifier(of), []
+    shape = (SIDE, SIDE, SETS[of][0])
+    for part in [images] if hasattr(images, "shape") else images:
+        part = check_images(part, shape, of)
+        for k in range(0, len(part), at_once):
+            x = part[k:k + at_once]
+            x = to_float(x) if x.dtype == np.uint8 else x.astype(np.float32)
+            with no_grad():
+                rows.append(look(net, Tensor(x)).data.astype(np.float64))
+    if not rows:
+        raise ValueError("there are no images to look at")
+    return np.concatenate(rows)
+
+
+def check_images(images, shape, of):
+    """images as an array, if they are what a classifier was trained on."""
+    images = np.asarray(images)
+    if images.shape[1:] != shape:
+        other = " or ".join(name for name in SETS if name != of)
+        raise ValueError(f"the classifier of {of} takes images N x "
+                         + " x ".join(map(str, shape))
+                         + f", not {images.shape}; there is one of {other}")
+    if images.dtype != np.uint8:
+        in_range(images, f"the classifier of {of}")
+    if not images.size:
+        return images
+    low, high = images.min(), images.max()
+    if high == 1 and images.dtype == np.uint8 or (
+            images.dtype != np.uint8 and low >= 0 and high - low > 0.5):
+        raise ValueError(f"these images reach from {low:.3g} to {high:.3g}, "
+                         "as if scaled to [0, 1]: give x * 2 - 1, which is in "
+                         "[-1, 1], or uint8 from 0 to 255")
+    return images
