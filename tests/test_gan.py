@@ -295,3 +295,124 @@ def test_images_that_do_not_belong_here(images, message):
 def test_the_config_is_json():
     assert GANConfig(**json.loads(json.dumps(dataclasses.asdict(
         SMALL)))) == SMALL
+
+
+# ------------------------------------------- labels, spectral norm, average
+
+CLASSES = GANConfig(channels=1, size=4, noise=3, width=4, classes=2, lr=1e-2)
+AVERAGED = dataclasses.replace(CLASSES, average=0.9, spectral=True,
+                               loss="hinge")
+
+
+def black_and_white(n=64):
+    """Images all black (label 0) or all white (label 1)."""
+    labels = rng(2).integers(2, size=n)
+    shade = np.where(labels == 1, 0.8, -0.8).astype(np.float32)
+    return np.broadcast_to(shade[:, None, None, None], (n, 4, 4, 1)), labels
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_conditional_gan_draws_the_class_that_is_asked_for(loss):
+    model, r = GAN(dataclasses.replace(CLASSES, loss=loss), rng()), rng()
+    images, labels = black_and_white()
+    for _ in range(60):
+        model.step(images, r, labels=labels)
+    for _ in range(2):
+        black, white = (model.sample(20, r, labels=[k] * 20).mean()
+                        for k in (0, 1))
+        assert white - black > 0.5
+    in_turn = model.sample(20, r).mean(axis=(1, 2, 3))
+    assert (in_turn[1::2] - in_turn[::2]).mean() > 0.5
+
+
+def test_labels_are_channels_more():
+    model = GAN(dataclasses.replace(SMALL, classes=3))
+    assert model.g[0].w.shape == (5 + 3, 2 * 2 * 12)
+    assert model.d[0].w.shape == (3, 3, 2 + 3, 3)
+    z = model.told(model.draw(2, rng()), [2, 0])
+    assert (z[:, 5:] == [[0, 0, 1], [1, 0, 0]]).all()
+
+
+def test_without_classes_nothing_changes():
+    """The same draws, the same names of weights as before there were any."""
+    a, b = GAN(SMALL), GAN(dataclasses.replace(SMALL, spectral=True))
+    assert list(tg.state(a)) == [k.replace(".layer", "") for k in tg.state(b)
+                                 if not k.endswith(".u")]
+    assert (a.g[0].w.data == b.g[0].w.data).all()
+
+
+def test_spectral_norm_bounds_each_layer_of_d():
+    model, r = GAN(dataclasses.replace(SMALL, spectral=True, lr=1e-2)), rng()
+    for _ in range(30):
+        model.step(real_images(), r)
+    x = rng(3).standard_normal((50, 4 * 3)).astype(np.float32)
+    x = np.concatenate([x, 1.001 * x])
+    last = model.d[7]
+    assert isinstance(last, tg.SpectralNorm)
+    y = last(tg.Tensor(x)).data
+    slope = np.abs(y[50:] - y[:50])[:, 0] / np.linalg.norm(
+        x[50:] - x[:50], axis=1)
+    assert slope.max() <= 1.05
+
+
+def test_samples_come_from_the_averaged_weights():
+    model, r = GAN(AVERAGED), rng()
+    images, labels = black_and_white()
+    seen, want = [], values(model.g)
+    for t in range(6):
+        model.step(images, r, labels=labels)
+        seen.append(values(model.g))
+        decay = min(0.9, (1 + t) / (10 + t))
+        want = {k: decay * a + (1 - decay) * seen[-1][k]
+                for k, a in want.items()}
+    with model.averaged():
+        for k, p in tg.parameters(model.g).items():
+            np.testing.assert_allclose(p.data, want[k], atol=1e-5)
+        z = model.told(model.draw(4, rng(1)), np.arange(4) % 2)
+        plain = model.g(tg.Tensor(z))
+    assert changed(model.g, seen[-1]) == []
+    assert (model.sample(4, rng(1)) == plain.data).all()
+
+
+def test_a_sampler_file_holds_the_averaged_weights(tmp_path):
+    model, r = GAN(AVERAGED), rng()
+    images, labels = black_and_white()
+    for _ in range(30):
+        model.step(images, r, labels=labels)
+    tg.training.save_sampler(tmp_path / "g.safetensors", model, "g")
+    again, _ = tg.training.load_model(tmp_path / "g.safetensors")
+    np.testing.assert_allclose(again.sample(6, rng(1)),
+                               model.sample(6, rng(1)), atol=0.01)
+
+
+@pytest.mark.parametrize("labels, message", [
+    (None, "this GAN has 2 classes: give labels, one for each image"),
+    ([0, 1, 0], r"there are 64 images, but the labels have shape \(3,\)"),
+    ([2] * 64, r"labels must be whole numbers in 0\.\.1, got 2"),
+    ([0.5] * 64, "whole numbers in 0..1, got 0.5"),
+    ([-1] * 64, "got -1"), (["cat"] * 64, "got cat")])
+def test_labels_that_do_not_belong_here(labels, message):
+    model = GAN(CLASSES)
+    before = values(model)
+    images, _ = black_and_white()
+    with pytest.raises(ValueError, match=message):
+        model.step(images, rng(), labels=labels)
+    if labels is not None:
+        with pytest.raises(ValueError, match=message):
+            model.sample(64, rng(), labels=labels)
+    assert changed(model, before) == []
+
+
+def test_labels_for_a_gan_without_classes():
+    with pytest.raises(ValueError, match="no classes: set classes in GANC"):
+        GAN(SMALL).step(real_images(), rng(), labels=[0] * 6)
+    with pytest.raises(ValueError, match="has no classes"):
+        GAN(SMALL).sample(6, rng(), labels=[0] * 6)
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"classes": -1}, "classes is -1"), ({"average": 1.0}, "average is 1.0"),
+    ({"average": -0.1}, "average is -0.1")])
+def test_more_settings_that_cannot_be(settings, message):
+    with pytest.raises(ValueError, match=message):
+        GANConfig(**settings)

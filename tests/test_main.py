@@ -44,6 +44,32 @@ def refused(result, *words):
         assert word in err, err
 
 
+@pytest.mark.parametrize("model", ["gan", "vae"])
+def test_a_class_is_asked_for(run, tmp_path, model):
+    train = ["train", model, *TINY, "--out", "r"]
+    assert run(*train, "--steps", 1, "--classes", 8)[0] == 0
+    assert run(*train, "--steps", 2, "--resume")[0] == 0
+    ask = ["sample", "r", "--n", 6]
+    assert run(*ask, "--label", 3, "--out", "3.png")[0] == 0
+    assert run(*ask, "--out", "turn.png")[0] == 0
+    three, turn = (np.array(Image.open(f"{k}.png")) for k in (3, "turn"))
+    assert three.shape == turn.shape and (three != turn).any()
+    refused(run(*ask, "--label", 8), "0..7, got 8")
+    refused(run(*train, "--steps", 3, "--resume", "--classes", 9),
+            "classes 8, not 9")
+
+
+def test_a_class_where_there_is_none(run, tmp_path):
+    assert run("train", "gan", *TINY, "--steps", 1, "--out", "r")[0] == 0
+    refused(run("sample", "r", "--label", 0), "without classes", "--label")
+    refused(run("train", "cyclegan", "--classes", 2), "no --classes")
+    (tmp_path / "a").mkdir()
+    tg.data.save_grid(np.zeros((1, 8, 8, 3)), tmp_path / "a" / "1.png")
+    refused(run("train", "gan", "--data", "a", "--batch", 1, "--classes", 2),
+            "no labels")
+    refused(run("train", "gan", *TINY, "--classes", 2), "0..1, got")
+
+
 def test_train_then_sample(run, tmp_path):
     code, out, err = run("train", "gan", *TINY, "--steps", 2, "--loss",
                          "hinge", "--lr", 1e-3, "--seed", 5, "--critic-steps",

@@ -272,6 +272,64 @@ def test_a_gan_resumes_to_the_bit(tmp_path):
     assert same(straight, resumed) and whole.columns == parts.columns
 
 
+def labelled_run(model, out, steps, resume=False, labels=None):
+    sprites, right = tg.data.sprites(30, rng=1, size=8)
+    history = fit(model, sprites, steps, batch=8, out=out, resume=resume,
+                  progress=False, labels=right if labels is None else labels)
+    return model, history
+
+
+CONDITIONAL = {
+    "gan": {"classes": 8, "average": 0.9, "spectral": True, "noise": 3},
+    "vae": {"classes": 8, "latent": 3}}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_labels_and_the_average_resume_to_the_bit(tmp_path, name):
+    settings = CONDITIONAL[name] | {"size": 8, "width": 2}
+    one, two, three = (tg.models.build(name, settings) for _ in range(3))
+    straight, whole = labelled_run(one, None, 6)
+    labelled_run(two, tmp_path, 4)
+    resumed, parts = labelled_run(three, tmp_path, 6, resume=True)
+    assert same(straight, resumed) and whole.columns == parts.columns
+    sprites, labels = tg.data.sprites(30, rng=1, size=8)
+    for other, words in ((1 - labels % 2, "labels="), (labels[:9], "labels")):
+        with pytest.raises(ValueError, match=words):
+            labelled_run(three, tmp_path, 7, resume=True, labels=other)
+    with pytest.raises(ValueError, match="has 8 classes: give labels"):
+        fit(three, sprites, 7, batch=8, out=tmp_path, resume=True)
+
+
+def test_each_image_comes_with_its_label():
+    class Watch(Toy):
+        def step(self, x, rng, labels):
+            assert (tg.data.to_uint8(x)[:, 0, 0, 0] == labels).all()
+            return super().step(x, rng)
+
+    @dataclasses.dataclass
+    class Config(ToyConfig):
+        classes: int = 50
+
+    marked = images()
+    marked[:, 0, 0, 0] = np.arange(50)
+    fit(Watch(Config()), marked, 20, batch=8, progress=False,
+        labels=np.arange(50))
+
+
+def test_a_run_from_before_there_were_labels_goes_on(tmp_path):
+    """Its file lacks the settings that came later: they are the defaults."""
+    straight, _ = gan_run(None, 6)
+    gan_run(tmp_path, 4)
+    path = tmp_path / training.CHECKPOINT
+    arrays, meta = checkpoint.load(path)
+    for key in ("classes", "average", "spectral"):
+        del meta["config"][key]
+    checkpoint.save(path, arrays, meta)
+    assert training.load_model(path)[0].config == straight.config
+    resumed, _ = gan_run(tmp_path, 6, resume=True)
+    assert same(straight, resumed)
+
+
 # ---- what goes wrong -------------------------------------------------------
 
 

@@ -510,3 +510,56 @@ def test_images_that_do_not_belong_here(call, images, message):
 def test_the_config_is_json():
     assert VAEConfig(**json.loads(json.dumps(dataclasses.asdict(
         SMALL)))) == SMALL
+
+
+# ------------------------------------------------------------------ labels
+
+CLASSES = VAEConfig(channels=1, size=4, latent=2, width=2, classes=2,
+                    lr=1e-2)
+
+
+def test_a_conditional_vae_draws_the_class_that_is_asked_for():
+    labels = rng(2).integers(2, size=64)
+    shade = np.where(labels == 1, 0.8, -0.8).astype(np.float32)
+    images = np.broadcast_to(shade[:, None, None, None], (64, 4, 4, 1))
+    model, r = VAE(CLASSES), rng()
+    for _ in range(60):
+        report = model.step(images, r, labels=labels)
+    black, white = (model.sample(20, r, labels=[k] * 20).mean()
+                    for k in (0, 1))
+    assert white - black > 1 and report["kl"] < 1   # z need not say it
+    in_turn = model.sample(4, r).mean(axis=(1, 2, 3))
+    assert (in_turn[1::2] > in_turn[::2]).all()
+    again = model.reconstruct(images[:8], labels[:8])
+    assert np.abs(again - images[:8]).mean() < 0.3
+    told = model.log_likelihood(images[:8], 4, r, labels=labels[:8])
+    lied = model.log_likelihood(images[:8], 4, r, labels=1 - labels[:8])
+    assert told.shape == (8,) and (told > lied).all()
+    assert model.active_units(images, labels=labels).shape == (2,)
+
+
+def test_the_bound_is_told_the_label_of_each_draw():
+    """With three draws: their mean is that of three bounds of one draw."""
+    model = VAE(dataclasses.replace(CLASSES, lr=0.0))
+    x = model.told(some_images(5, CLASSES), [0, 1, 0, 1, 1])
+    eps = model.draw(3, 5, rng())
+    want = [vae.elbo(model, x, eps[k:k + 1]).data for k in range(3)]
+    np.testing.assert_allclose(vae.elbo(model, x, eps).data,
+                               np.mean(want, axis=0), rtol=1e-5)
+    images, labels = vae.split(x, CLASSES)
+    assert (images == some_images(5, CLASSES)).all()
+    assert labels == [0, 1, 0, 1, 1]
+
+
+def test_labels_that_do_not_belong_here():
+    model, x = VAE(CLASSES), some_images(6, CLASSES)
+    with pytest.raises(ValueError, match="this VAE has 2 classes: give"):
+        model.step(x, rng())
+    with pytest.raises(ValueError, match=r"in 0\.\.1, got 7"):
+        model.encode(x, [0, 1, 7, 1, 0, 1])
+    with pytest.raises(ValueError, match="no classes: set classes in VAEC"):
+        VAE(SMALL).step(some_images(), rng(), labels=[0] * 6)
+    with pytest.raises(ValueError, match="classes are for network='conv'"):
+        VAEConfig(classes=2, network="dense")
+    with pytest.raises(ValueError, match="classes is -1"):
+        VAEConfig(classes=-1)

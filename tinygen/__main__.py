@@ -18,8 +18,9 @@ DEFAULTS = {"gan": {"data": "sprites", "batch": 32, "seed": 0},
             "vae": {"data": "sprites", "batch": 32, "seed": 0},
             "cyclegan": {"data": "sprites", "batch": 4, "seed": 0}}
 CONFIG = {  # the settings that each model takes; defaults: the model's
-    "gan": ("width", "loss", "lr", "critic_steps"),
-    "vae": ("width", "lr", "network", "latent", "decoder", "beta"),
+    "gan": ("width", "loss", "lr", "critic_steps", "classes"),
+    "vae": ("width", "lr", "network", "latent", "decoder", "beta",
+            "classes"),
     "cyclegan": ("width", "lr", "blocks", "cycle", "identity", "pool",
                  "schedule")}
 
@@ -54,6 +55,8 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
      "least_squares, hinge or wasserstein"),
     ("--critic-steps", positive, None, "gan: updates of D for one of G; "
      "default 1, and 5 would be usual for wasserstein"),
+    ("--classes", positive, None, "gan, vae: how many labels to learn; 8 "
+     "with sprites, 10 with mnist; default none"),
     ("--network", str, None, "vae: conv (the default) or dense"),
     ("--latent", positive, None, "vae: numbers in a code; default 128"),
     ("--decoder", str, None, "vae: gaussian (the default), or bernoulli for "
@@ -70,7 +73,9 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
 SAMPLE = (
     ("--n", positive, 64, "how many images; default 64"),
     ("--out", Path, Path("grid.png"), "the picture; default grid.png"),
-    ("--seed", from_zero, 0, "of the noise; default 0"))
+    ("--seed", from_zero, 0, "of the noise; default 0"),
+    ("--label", from_zero, None, "of a model with classes: draw this one; "
+     "default each in turn"))
 EVALUATE = (
     ("--data", str, None, "the training images, as for train, if the run "
      "does not name them"),
@@ -140,6 +145,7 @@ def train(args):
             model, images, args.steps, batch=run["batch"], seed=run["seed"],
             out=out, resume=args.resume, sample_every=args.sample_every,
             checkpoint_every=args.checkpoint_every,
+            labels=load_labels(run["data"], model),
             note={} if args.resume else {
                 "data": run["data"], "command": command(args.argv)})
     except KeyboardInterrupt as stop:
@@ -214,6 +220,20 @@ def load_images(name, model):
     return read_folder(name)[1]
 
 
+def load_labels(name, model):
+    """The labels of the images that --data names, if the model has classes.
+    """
+    from tinygen import data
+    if not getattr(model.config, "classes", 0):
+        return None
+    if name == "sprites":
+        return data.sprites(10_000, rng=0)[1]
+    if name == "mnist":
+        return data.mnist()[1]
+    raise ValueError(f"the images in {name} have no labels: leave --classes "
+                     "out, or take sprites or mnist")
+
+
 def load_pair(name):
     """The two sets of images that --data names, for a cyclegan."""
     from tinygen import data
@@ -265,7 +285,12 @@ def sample(args):
                              "trained on: use translate, with your own")
         pair = [load_pair(header["note"]["data"])]
         columns = 2 * math.ceil(math.sqrt(args.n) / 2)  # beside each other
-    data.save_grid(model.sample(args.n, rng, *pair), args.out, columns)
+    wish = {} if args.label is None else {"labels": [args.label] * args.n}
+    if wish and not getattr(model.config, "classes", 0):
+        raise ValueError(f"{args.run} was trained without classes: leave "
+                         "--label out")
+    data.save_grid(model.sample(args.n, rng, *pair, **wish), args.out,
+                   columns)
     print(f"{args.n} images in {args.out}")
 
 

@@ -105,7 +105,7 @@ class Batches:
             raise ValueError(f"a batch of {size} cannot be cut from "
                              f"{len(images)} images: choose a size from 1 "
                              f"to {len(images)}")
-        self.images, self.size = images, size
+        self.images, self.size, self.rows = images, size, None
         # A generator of its own, so that no other draw disturbs the order
         self.rng = np.random.default_rng(rng).spawn(1)[0]
         self._new_epoch()
@@ -119,12 +119,13 @@ class Batches:
         return self
 
     def __next__(self):
-        """The next batch, float32 [size, ...] in [-1, 1]."""
+        """The next batch, float32 [size, ...] in [-1, 1]; `rows` says which
+        images these are."""
         if self.position + self.size > len(self.images):
             self._new_epoch()
-        rows = self.order[self.position:self.position + self.size]
+        self.rows = self.order[self.position:self.position + self.size]
         self.position += self.size
-        chosen = self.images[rows]
+        chosen = self.images[self.rows]
         return to_float(chosen) if chosen.dtype == np.uint8 else chosen
 
     def state(self):

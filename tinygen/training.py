@@ -2,7 +2,8 @@
 
 A model is anything with a name, a config (a dataclass), step(x, rng) and
 sample(n, rng). One of two sets of images, as the CycleGAN, gets the pair:
-step((a, b), rng), sample(n, rng, (a, b)). A run is a folder:
+step((a, b), rng), sample(n, rng, (a, b)); one whose config has classes gets
+the labels too: step(x, rng, labels=labels). A run is a folder:
 checkpoint.safetensors (all that is needed to go on), history.csv, and
 samples/, drawn from the same noise each time.
 """
@@ -15,6 +16,7 @@ import signal
 import threading
 import time
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from tinygen import checkpoint
 from tinygen.data import batches, save_grid
 from tinygen.engine.layers import load_state, state
 from tinygen.files import replacing, writable_folder
+from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -84,7 +87,7 @@ class History:
 
 def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
         sample_every=200, checkpoint_every=200, progress=True, report=None,
-        note=None):
+        note=None, labels=None):
     """Train `model` on `images` up to step number `steps`; its History.
 
     images   uint8, or float32 in [-1, 1]; [n, H, W, C]; or a tuple of two
@@ -97,6 +100,7 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     report   called as report(step, row) after each step; row holds what
              model.step returned
     note     a dict for JSON that the checkpoint keeps
+    labels   of the images, for a model with classes
 
     Ctrl-C ends the step, saves, and raises KeyboardInterrupt. Errors, all
     but the last before training starts: FileExistsError (out holds a run),
@@ -104,7 +108,7 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     model or other images), OSError (out cannot be written), and
     FloatingPointError (NaN or infinity; the last checkpoint stays).
     """
-    run = Run(model, images, batch, seed, out, note)
+    run = Run(model, images, batch, seed, out, note, labels)
     if resume:
         run.resume()
     else:
@@ -130,7 +134,7 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
 class Run:
     """A training and its folder: what fit() keeps between two steps."""
 
-    def __init__(self, model, images, batch, seed, out, note):
+    def __init__(self, model, images, batch, seed, out, note, labels=None):
         self.model, self.history, self.step = model, History(), 0
         self.note, self.seconds = note or {}, 0.0
         self.out = None if out is None else Path(out)
@@ -145,6 +149,9 @@ class Run:
         self.fixed = {"batch": batch, "seed": seed,
                       "images": list(map(fingerprint, images)) if self.pair
                       else fingerprint(images)}
+        self.labels = check_labels(labels, len(images), model.config)
+        if labels is not None:
+            self.fixed["labels"] = fingerprint(self.labels)
 
     @property
     def path(self):
@@ -180,8 +187,11 @@ class Run:
                 "without resume")
         arrays, meta = checkpoint.load(self.path)
         self._claim()
-        checkpoint.check_model(self.path, meta, self.model.name,
-                               dataclasses.asdict(self.model.config))
+        config = self.model.config  # older runs lack some settings
+        old = {f.name: f.default for f in dataclasses.fields(config)}
+        checkpoint.check_model(
+            self.path, meta | {"config": old | meta.get("config", {})},
+            self.model.name, dataclasses.asdict(config))
         self._check_fixed(meta.get("fixed"))
         load_arrays(self.model, _part(arrays, "model."), self.path)
         self.history = History({
@@ -196,18 +206,21 @@ class Run:
             raise ValueError(f"{self.path} holds weights only: one can draw "
                              "samples from it, but not resume")
         for name, value in self.fixed.items():
-            if stored[name] != value:
+            if stored.get(name) != value:
                 raise ValueError(
-                    f"the run in {self.out} has {name}={stored[name]}, this "
-                    f"call {name}={value}: resume with the same {name}, or "
-                    "start another run")
+                    f"the run in {self.out} has {name}={stored.get(name)}, "
+                    f"this call {name}={value}: resume with the same {name}, "
+                    "or start another run")
 
     def train(self):
         """One step: the row of numbers it adds to the history."""
         began = time.perf_counter()
         try:
             with np.errstate(all="ignore"):  # seen below, in plain words
-                row = dict(self.model.step(next(self.batches), self.rng))
+                images, more = next(self.batches), {}
+                if self.labels is not None:
+                    more["labels"] = self.labels[self.batches.rows]
+                row = dict(self.model.step(images, self.rng, **more))
             for name, value in row.items():
                 if not math.isfinite(value):
                     raise FloatingPointError(f"{name} is {value}")
@@ -298,8 +311,9 @@ def save_sampler(path, model, part, **note):
 
     save_sampler("gan.safetensors", gan, "g", command=..., seconds=...)
     """
-    checkpoint.save(path, state(getattr(model, part)), {
-        **describe(model), "part": part, "note": note}, half=True)
+    with getattr(model, "averaged", nullcontext)():
+        checkpoint.save(path, state(getattr(model, part)), {
+            **describe(model), "part": part, "note": note}, half=True)
 
 
 def load_model(path):

@@ -4,6 +4,7 @@ Networks, objective, step, sampling: the order of chapter 04_1.
 """
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +20,13 @@ from tinygen.engine.layers import (
     Linear,
     Reshape,
     Sequential,
+    SpectralNorm,
     Tanh,
     UpsampleConv2d,
     parameters,
 )
-from tinygen.engine.optim import Adam
+from tinygen.engine.optim import Adam, MovingAverage
+from tinygen.models.labels import check_labels, in_turn, with_labels
 
 LOSSES = {"non_saturating": losses.non_saturating,
           "minimax": losses.minimax,
@@ -46,6 +49,9 @@ class GANConfig:
     batch_norm: bool = True     # in G; without it samples collapse sooner
     critic_steps: int = 1       # updates of D for each one of G
     penalty: float = 10.0       # on the slope of D, "wasserstein" only
+    spectral: bool = False      # True bounds the slope of each layer of D
+    average: float = 0.0        # 0.99: sample with G's mean over 100 steps
+    classes: int = 0            # of the labels; 0: without labels
 
     def __post_init__(self):
         if self.loss not in LOSSES:
@@ -57,6 +63,12 @@ class GANConfig:
                                  "at least 1")
         if not 0 <= self.lr < math.inf:
             raise ValueError(f"lr is {self.lr}; it must be a number from 0")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average is {self.average}; it must be from 0 "
+                             "to below 1")
+        if self.classes < 0:
+            raise ValueError(f"classes is {self.classes}; it must be 0 for "
+                             "none, or their number")
         if self.size % 4 or self.size < 4:
             raise ValueError(
                 f"size is {self.size}, but the generator doubles the sides "
@@ -78,7 +90,7 @@ def generator(config, rng):
         return [BatchNorm(channels)] if config.batch_norm else []
 
     return Sequential(
-        Linear(config.noise, side * side * 4 * c, rng=rng),
+        Linear(config.noise + config.classes, side * side * 4 * c, rng=rng),
         Reshape(side, side, 4 * c),                     # N 7 7 256
         *norm(4 * c), LeakyReLU(),
         UpsampleConv2d(4 * c, 2 * c, rng=rng),          # N 14 14 128
@@ -97,15 +109,20 @@ def discriminator(config, rng):
     c, side = config.width, config.size
     for _ in range(3):
         side = (side + 1) // 2                          # 28 -> 14 -> 7 -> 4
+
+    def norm(layer):
+        return SpectralNorm(layer, rng=rng) if config.spectral else layer
+
     return Sequential(
-        Conv2d(config.channels, c, 3, stride=2, rng=rng),
+        norm(Conv2d(config.channels + config.classes, c, 3, stride=2,
+                    rng=rng)),
         LeakyReLU(),                                    # N 14 14 64
-        Conv2d(c, 2 * c, 3, stride=2, rng=rng),
+        norm(Conv2d(c, 2 * c, 3, stride=2, rng=rng)),
         LeakyReLU(),                                    # N 7 7 128
-        Conv2d(2 * c, 4 * c, 3, stride=2, rng=rng),
+        norm(Conv2d(2 * c, 4 * c, 3, stride=2, rng=rng)),
         LeakyReLU(),                                    # N 4 4 256
         Flatten(),
-        Linear(side * side * 4 * c, 1, gain=0.1, rng=rng))
+        norm(Linear(side * side * 4 * c, 1, gain=0.1, rng=rng)))
 
 
 # --------------------------------------------------------------- objective
@@ -114,8 +131,9 @@ def discriminator(config, rng):
 def discriminator_loss(model, real, fake, rng):
     """What D makes small: its loss on real images and on generated ones.
 
-    real, fake: arrays N H W C. fake is an array, not a Tensor: it has no
-    recipe, so no gradient can reach the generator from here.
+    real, fake: arrays N H W C, with channels for the labels if there are
+    any. fake is an array, not a Tensor: it has no recipe, so no gradient
+    can reach the generator from here.
     """
     on_real = model.d(Tensor(real), train=True, rng=rng)
     on_fake = model.d(Tensor(fake), train=True, rng=rng)
@@ -126,20 +144,21 @@ def discriminator_loss(model, real, fake, rng):
     return loss, on_real, on_fake
 
 
-def generator_loss(model, z, rng):
+def generator_loss(model, z, rng, labels=None):
     """What G makes small: D's judgement of the images G makes from z."""
-    fake = model.g(Tensor(z), train=True, rng=rng)
-    return model.loss(model.d(fake, train=True, rng=rng))
+    fake = model.g(model.told(Tensor(z), labels), train=True, rng=rng)
+    return model.loss(model.d(model.told(fake, labels), train=True, rng=rng))
 
 
 # -------------------------------------------------------------------- step
 
 
-def discriminator_step(model, real, rng):
+def discriminator_step(model, real, rng, labels=None):
     """One update of D on a batch of real images and as many new fakes."""
-    z = model.draw(len(real), rng)
+    z = model.told(model.draw(len(real), rng), labels)
     with no_grad():
         fake = model.g(Tensor(z), train=True, rng=rng).data
+    real, fake = model.told(real, labels), model.told(fake, labels)
     loss, on_real, on_fake = discriminator_loss(model, real, fake, rng)
     model.opt_d.step(grad(loss, model.d_parameters))
     right = np.concatenate([on_real.data > model.middle,
@@ -147,10 +166,12 @@ def discriminator_step(model, real, rng):
     return {"d_loss": loss.item(), "d_accuracy": float(right.mean())}
 
 
-def generator_step(model, n, rng):
+def generator_step(model, n, rng, labels=None):
     """One update of G on n new noise vectors; D is left as it is."""
-    loss = generator_loss(model, model.draw(n, rng), rng)
+    loss = generator_loss(model, model.draw(n, rng), rng, labels)
     model.opt_g.step(grad(loss, model.g_parameters))
+    if model.average:
+        model.average.after_step()
     return {"g_loss": loss.item()}
 
 
@@ -170,7 +191,14 @@ class GAN:
         betas = (config.beta1, 0.999)
         self.opt_g = Adam(parameters(self.g), config.lr, betas)
         self.opt_d = Adam(parameters(self.d), config.lr, betas)
+        self.average = config.average and MovingAverage(
+            parameters(self.g), config.average)
         parameters(self)        # full names, for error messages: "g.0.w"
+
+    @property
+    def networks(self):
+        """Both, to be stored in one file."""
+        return {"g": self.g, "d": self.d}
 
     @property
     def g_parameters(self):
@@ -184,20 +212,41 @@ class GAN:
         """n noise vectors: N noise, standard normal, float32."""
         return rng.standard_normal((n, self.config.noise), np.float32)
 
-    def step(self, images, rng):
-        """One round of the game. images N H W C in [-1, 1].
+    def told(self, x, labels):
+        """x N ... C with channels for the labels, if there are any."""
+        return with_labels(x, labels, self.config.classes)
+
+    def step(self, images, rng, labels=None):
+        """One round of the game. images N H W C in [-1, 1], labels N.
 
         Returns the losses and D's accuracy (on this round's images: 1 when
         it tells all apart, 0.5 when it guesses).
         """
         check_batch(images, self.config)
+        labels = check_labels(labels, len(images), self.config)
         for _ in range(self.config.critic_steps):
-            report = discriminator_step(self, images, rng)
-        return report | generator_step(self, len(images), rng)
+            report = discriminator_step(self, images, rng, labels)
+        return report | generator_step(self, len(images), rng, labels)
 
     # -------------------------------------------------------------- sampling
 
-    def sample(self, n, rng):
-        """n new images, N H W C in (-1, 1)."""
-        with no_grad():
-            return self.g(Tensor(self.draw(n, rng))).data
+    def sample(self, n, rng, labels=None):
+        """n new images, N H W C in (-1, 1); of these classes, or of each
+        class in turn. With the averaged weights, if there are any."""
+        labels = in_turn(labels, n, self.config)
+        with no_grad(), self.averaged():
+            z = self.told(self.draw(n, rng), labels)
+            return self.g(Tensor(z)).data
+
+    @contextmanager
+    def averaged(self):
+        """with model.averaged(): G has the averaged weights, if any.
+
+        A file for sampling holds these as G's, and no average of its own.
+        """
+        swap = self.average.swap if self.average and self.average.t else int
+        swap()
+        try:
+            yield
+        finally:
+            swap()

@@ -25,6 +25,7 @@ from tinygen.engine.layers import (
 from tinygen.engine.losses import bce_terms, kl_terms
 from tinygen.engine.ops import exp, logsumexp, maximum, sigmoid, tanh
 from tinygen.engine.optim import Adam, linear_decay
+from tinygen.models.labels import check_labels, in_turn, with_labels
 
 # e^5 = 148 is the largest spread of a code, e^-5 the smallest. Without a
 # bound one bad step makes e^logvar overflow, and the training is lost.
@@ -53,6 +54,7 @@ class VAEConfig:
     eps: float = 1e-8           # of Adam; Burda et al. took 1e-4
     decay_start: int = 0        # the step at which lr begins to fall,
     decay_end: int = 0          # in a line, to 0 at this one; 0: it stays
+    classes: int = 0            # of the labels; 0: without labels
 
     def __post_init__(self):
         for key, known in (("network", ("conv", "dense")),
@@ -66,7 +68,7 @@ class VAEConfig:
                 raise ValueError(f"{key} is {getattr(self, key)}; it must be "
                                  "at least 1")
         for key in ("lr", "beta", "warmup", "free_bits", "decay_start",
-                    "decay_end"):
+                    "decay_end", "classes"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key} is {getattr(self, key)}; it must be "
                                  "a number from 0")
@@ -77,6 +79,9 @@ class VAEConfig:
                 f"size is {self.size}, but the decoder doubles the sides "
                 f"twice: take a multiple of 4, such as "
                 f"{max(4, round(self.size / 4) * 4)}, or network='dense'")
+        if self.classes and self.network == "dense":
+            raise ValueError("classes are for network='conv': the dense one "
+                             "would see each label once for each pixel")
         if self.importance and (self.beta, self.warmup, self.free_bits) != (
                 1, 0, 0):
             raise ValueError("the importance-weighted bound has no KL term "
@@ -111,7 +116,7 @@ def conv_trunk(config, rng):
     for _ in range(3):
         side = (side + 1) // 2                          # 28 -> 14 -> 7 -> 4
     return Sequential(
-        Conv2d(config.channels, c, 3, stride=2, rng=rng),
+        Conv2d(config.channels + config.classes, c, 3, stride=2, rng=rng),
         LeakyReLU(),                                    # N 14 14 64
         Conv2d(c, 2 * c, 3, stride=2, rng=rng),
         LeakyReLU(),                                    # N 7 7 128
@@ -139,7 +144,7 @@ def decoder(config, rng):
             Linear(h, math.prod(image), gain=0.5, rng=rng),
             Reshape(*image))
     return Sequential(
-        Linear(config.latent, side * side * 4 * c, rng=rng),
+        Linear(config.latent + config.classes, side * side * 4 * c, rng=rng),
         Reshape(side, side, 4 * c), LeakyReLU(),        # N 7 7 256
         UpsampleConv2d(4 * c, 2 * c, rng=rng), LeakyReLU(),  # N 14 14 128
         UpsampleConv2d(2 * c, c, rng=rng), LeakyReLU(),      # N 28 28 64
@@ -180,9 +185,13 @@ def log_px(model, x, z):
     """log p(x given z), summed over pixels. x N H W C; z K N L; y K N.
 
     Bernoulli: x in [-1, 1] is mapped to [0, 1]. Gaussian: around the
-    decoder's image, with the spread sigma.
+    decoder's image, with the spread sigma. If x has channels for labels,
+    the decoder is told these.
     """
-    y = model.decoder(z.reshape(-1, z.shape[-1]))
+    x, labels = split(x, model.config)
+    y = model.decoder(with_labels(
+        z.reshape(-1, z.shape[-1]), labels and labels * len(z),
+        model.config.classes))
     y = y.reshape(*z.shape[:-1], -1)                        # K N HWC
     x = x.reshape(len(x), -1)
     if model.config.decoder == "bernoulli":
@@ -190,6 +199,14 @@ def log_px(model, x, z):
     sigma = model.config.sigma
     return ((tanh(y) - x) ** 2).sum(axis=-1) * (-0.5 / sigma ** 2) - (
         x.shape[1] * math.log(sigma * math.sqrt(2 * math.pi)))
+
+
+def split(x, config):
+    """with_labels undone: (images N H W C, a list of labels or None)."""
+    c = config.channels
+    if not config.classes:
+        return x, None
+    return x[..., :c], x[:, 0, 0, c:].argmax(axis=-1).tolist()
 
 
 def elbo_terms(model, x, eps):
@@ -290,8 +307,8 @@ class VAE:
         """Standard normal noise, K N latent, float32."""
         return rng.standard_normal((k, n, self.config.latent), np.float32)
 
-    def step(self, images, rng):
-        """One update of both networks. images N H W C in [-1, 1].
+    def step(self, images, rng, labels=None):
+        """One update of both networks. images N H W C in [-1, 1], labels N.
 
         Returns the loss per image and, of the ELBO, its two terms.
         """
@@ -299,6 +316,7 @@ class VAE:
         x = binarize(images, rng) if self.config.binarize else images
         if self.opt.t == 0:
             start(self, x)
+        x = self.told(x, labels)
         eps = self.draw(self.config.samples, len(x), rng)
         loss, report = objective(self, x, eps)
         weights = list(parameters(self.networks).values())
@@ -307,38 +325,46 @@ class VAE:
 
     # -------------------------------------------------------------- sampling
 
-    def sample(self, n, rng):
-        """n new images, N H W C in [-1, 1]: draws of the prior, decoded."""
-        return self.decode(self.draw(1, n, rng)[0])
+    def told(self, x, labels):
+        """The arrays x N ... C with channels for the labels, checked."""
+        return with_labels(x, check_labels(labels, len(x), self.config),
+                           self.config.classes)
 
-    def decode(self, z):
+    def sample(self, n, rng, labels=None):
+        """n new images, N H W C in [-1, 1]: draws of the prior, decoded; of
+        these classes, or of each class in turn."""
+        return self.decode(self.draw(1, n, rng)[0],
+                           in_turn(labels, n, self.config))
+
+    def decode(self, z, labels=None):
         """The mean image of each code. z N latent; N H W C in [-1, 1]."""
         with no_grad():
-            y = self.decoder(Tensor(z))
+            y = self.decoder(Tensor(self.told(z, labels)))
             if self.config.decoder == "gaussian":
                 return tanh(y).data
             return 2 * sigmoid(y).data - 1
 
-    def encode(self, images):
+    def encode(self, images, labels=None):
         """(mu, logvar) of q(z given x), arrays N latent."""
         check_batch(images, self.config)
         with no_grad():
-            mu, logvar = self.encoder(Tensor(images))
+            mu, logvar = self.encoder(Tensor(self.told(images, labels)))
         return mu.data, logvar.data
 
-    def reconstruct(self, images):
+    def reconstruct(self, images, labels=None):
         """The images, encoded and decoded, with z the mean of q."""
-        return self.decode(self.encode(images)[0])
+        return self.decode(self.encode(images, labels)[0], labels)
 
     def interpolate(self, a, b, steps=8):
-        """From image a to image b in equal steps of z. a, b H W C."""
+        """From image a to image b in equal steps of z. a, b H W C. Without
+        classes."""
         (start, end), _ = self.encode(np.stack([a, b]))
         t = np.linspace(0, 1, steps, dtype=start.dtype)[:, None]
         return self.decode((1 - t) * start + t * end)
 
     # ------------------------------------------------------------- measuring
 
-    def log_likelihood(self, images, k, rng, rows=5000):
+    def log_likelihood(self, images, k, rng, rows=5000, labels=None):
         """An estimate of log p(x) of each image, in nats: N numbers.
 
         The importance-weighted bound of k draws, of which no more than
@@ -346,6 +372,7 @@ class VAE:
         with k or N.
         """
         check_batch(images, self.config)
+        images = self.told(images, labels)
         found, at_once = [], max(1, rows // k)
         for start in range(0, len(images), at_once):
             x = images[start:start + at_once]
@@ -357,8 +384,8 @@ class VAE:
                          - math.log(k))
         return np.concatenate(found)
 
-    def active_units(self, images, threshold=0.01):
+    def active_units(self, images, threshold=0.01, labels=None):
         """Which latents are used: the variance of their mu over the images
         is above the threshold. Burda et al. (2016), section 5.2. Booleans.
         """
-        return self.encode(images)[0].var(axis=0) > threshold
+        return self.encode(images, labels)[0].var(axis=0) > threshold
