@@ -198,7 +198,7 @@ def test_a_cyclegan_resumes_to_the_bit(run, tmp_path):
     one, two = (weights(tmp_path / x) for x in "ab")
     assert one[1] == two[1] == 4
     assert all(np.array_equal(one[0][k], two[0][k]) for k in one[0])
-    refused(run(*again, 5), "schedule ended after step 4", "--schedule")
+    refused(run(*again, 5), "schedule ends after step 4", "--schedule")
     refused(run(*again, 4, "--pool", 5), "pool 3, not 5")
 
 

@@ -393,6 +393,18 @@ def test_an_existing_run_is_not_overwritten(tmp_path):
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
 
 
+@pytest.mark.parametrize("options, words", [
+    ({"steps": -1}, "steps is -1; .* whole number from 0"),
+    ({"steps": 1.5}, "steps is 1.5"), ({"steps": "3"}, "steps is '3'"),
+    ({"sample_every": 0}, "sample_every is 0; .* whole number from 1"),
+    ({"checkpoint_every": 0}, "checkpoint_every is 0"),
+    ({"checkpoint_every": None}, "checkpoint_every is None")])
+def test_numbers_that_cannot_be(options, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        train(Toy(), **{"steps": 3, "out": tmp_path / "run"} | options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_failed_at_once_may_be_started_again(tmp_path):
     toy = Toy()
     toy.fail_at = {1: lambda toy: {"d_loss": np.nan}}

@@ -11,6 +11,7 @@ samples/, drawn from the same noise each time.
 import csv
 import dataclasses
 import math
+import numbers
 import re
 import signal
 import threading
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygen import checkpoint
-from tinygen.data import batches, save_grid
+from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.layers import load_state, state
 from tinygen.files import replacing, writable_folder
 from tinygen.models.labels import check_labels
@@ -108,7 +109,14 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     model or other images), OSError (out cannot be written), and
     FloatingPointError (NaN or infinity; the last checkpoint stays).
     """
+    for name, value, least in (("steps", steps, 0), ("sample_every",
+            sample_every, 1), ("checkpoint_every", checkpoint_every, 1)):
+        if not isinstance(value, numbers.Integral) or value < least:
+            raise ValueError(f"{name} is {value!r}; it must be a whole "
+                             f"number from {least}")
     run = Run(model, images, batch, seed, out, note, labels)
+    if hasattr(model, "check_steps"):
+        model.check_steps(steps)
     if resume:
         run.resume()
     else:
@@ -146,6 +154,9 @@ class Run:
             raise ValueError(f"a {model.name} trains on " + (
                 "one set of images, not on a tuple" if self.pair else
                 "two sets of images: give a tuple (a, b)"))
+        if hasattr(model.config, "size"):
+            for some in self.pair[0] if self.pair else (images,):
+                check_shape(some, model.config)
         self.fixed = {"batch": batch, "seed": seed,
                       "images": list(map(fingerprint, images)) if self.pair
                       else fingerprint(images)}
