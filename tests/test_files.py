@@ -41,6 +41,6 @@ def test_writable_folder_is_made_and_left_empty(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     for bad in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(OSError, match="cannot write to the folder") as e:
+        with pytest.raises(OSError, match="a file is in its place") as e:
             writable_folder(bad)
         assert str(bad) in str(e.value)

@@ -462,6 +462,23 @@ def cut_short(out):
     train(Toy(), 5, out=out, resume=True)
 
 
+def without(name):
+    def resume(out):
+        path = out / training.CHECKPOINT
+        arrays, meta = checkpoint.load(path)
+        del meta[name]
+        checkpoint.save(path, arrays, meta)
+        train(Toy(), 5, out=out, resume=True)
+    return resume
+
+
+def other_place(out):
+    path = out / training.CHECKPOINT
+    arrays, meta = checkpoint.load(path)
+    checkpoint.save(path, arrays, meta | {"batches": 3})
+    train(Toy(), 5, out=out, resume=True)
+
+
 def weights_only(out):
     (out / training.CHECKPOINT).unlink()
     checkpoint.save(out / training.CHECKPOINT, {"w": np.zeros(1)},
@@ -474,7 +491,9 @@ def weights_only(out):
     (other_images, "images="), (other_batch, "batch=8.*batch=9"),
     (other_seed, "seed=0.*seed=3"), (cut_short, "cut short"),
     (other_shape, r"safetensors: load_state: w .*\(5, 3\)"),
-    (weights_only, "weights only"),
+    (weights_only, "weights only"), (other_place, "cannot be resumed"),
+    *[(without(name), f"cannot be resumed.*{name}.*start another run")
+      for name in ("step", "rng", "columns", "batches", "note")],
 ])
 def test_resume_refuses_another_run(tmp_path, resume, words):
     train(Toy(), 3, out=tmp_path)

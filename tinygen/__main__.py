@@ -27,7 +27,7 @@ CONFIG = {  # the settings that each model takes; defaults: the model's
 
 def positive(text):
     """A whole number above 0, for argparse."""
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number "
                                          "above 0")
     return int(text)
@@ -35,7 +35,7 @@ def positive(text):
 
 def from_zero(text):
     """A whole number from 0 on, for argparse."""
-    if not text.isdigit():
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text} is not a whole number "
                                          "from 0 on")
     return int(text)
@@ -88,10 +88,18 @@ TRANSLATE = (
     ("--to", str, None, "b: from the first set to the second; a: back"))
 
 
+class Parser(argparse.ArgumentParser):
+    """Its errors are one sentence too."""
+
+    def error(self, message):
+        self.exit(2, f"tinygen: {message}; {self.prog} --help lists what it "
+                  "takes\n")
+
+
 def parser():
     """The command line. Nothing is imported for it: --help is quick."""
-    top = argparse.ArgumentParser(prog="python -m tinygen",
-                                  description="Train and use the models.")
+    top = Parser(prog="python -m tinygen",
+                 description="Train and use the models.")
     commands = top.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a model")
     train.add_argument("model", choices=CONFIG)
@@ -159,6 +167,11 @@ def train(args):
           + command(["sample", str(out)], this_python()))
 
 
+def words(value):
+    """A setting as one types it: two folders have a space between."""
+    return " ".join(value) if isinstance(value, list) else value
+
+
 def command(argv, python="python"):
     """The command line, as it is typed."""
     return shlex.join([python, "-m", "tinygen", *argv])
@@ -196,12 +209,17 @@ def stored_run(out, given):
                                 "one without --resume")
     model, meta = training.load_model(out / training.CHECKPOINT)
     stored = meta["config"] | meta.get("fixed", {}) | meta.get("note", {})
+    if given["model"] != model.name:
+        raise ValueError(f"the run in {out} holds a {model.name}, not a "
+                         f"{given['model']}: go on with it by train "
+                         f"{model.name} --resume, or choose another --out")
     stored["model"] = model.name
     for key, value in given.items():
         if value != stored.get(key, value):
-            raise ValueError(f"the run in {out} has {key} {stored[key]}, not "
-                             f"{value}: leave --{key.replace('_', '-')} out, "
-                             "or choose another --out")
+            raise ValueError(f"the run in {out} has {key} "
+                             f"{words(stored[key])}, not {words(value)}: "
+                             f"leave --{key.replace('_', '-')} out, or "
+                             "choose another --out")
     return model, DEFAULTS[model.name] | given | stored
 
 
@@ -214,9 +232,12 @@ def load_images(name, model):
         return data.sprites(10_000, rng=0)[0]
     if name == "mnist":
         return data.mnist()[0]
+    if name == "emoji":
+        raise ValueError("the emoji are two sets, for train cyclegan; here "
+                         "--data takes sprites, mnist, or a folder")
     if not isinstance(name, str) or not Path(name).is_dir():
-        raise ValueError(f"{name} is not a folder of images; --data takes "
-                         "sprites, mnist, or a folder")
+        raise ValueError(f"{words(name)} is not a folder of images; --data "
+                         "takes sprites, mnist, or a folder")
     return read_folder(name)[1]
 
 
@@ -242,9 +263,13 @@ def load_pair(name):
                      for rng, style in enumerate(("solid", "striped"), 1))
     if name == "emoji":
         return data.emoji()
-    if len(name) != 2 or not all(Path(some).is_dir() for some in name):
-        raise ValueError(f"{name} is not two folders of images; --data takes "
-                         "sprites, emoji, or two folders")
+    names = [name] if isinstance(name, str) else name
+    none = [some for some in names if not Path(some).is_dir()]
+    if len(names) != 2 or none:
+        raise ValueError(
+            f"{words(name)} is not two folders of images"
+            + (f" ({none[0]} is no folder)" if none else "")
+            + "; --data takes sprites, emoji, or two folders")
     return tuple(read_folder(some)[1] for some in name)
 
 
@@ -383,9 +408,15 @@ def main(argv=None):
                 "evaluate": evaluate, "doctor": doctor}[args.command](
                     args) or 0
     except KeyboardInterrupt as stop:
-        print(f"\n{stop}", file=sys.stderr)
+        print(f"\n{str(stop) or 'stopped'}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+    except MemoryError as error:
+        if args.debug:
+            raise
+        print(f"tinygen: too little memory ({error}): choose a smaller "
+              "--width, --batch, --pool or --n", file=sys.stderr)
+        return 2
+    except (ValueError, OSError, FloatingPointError) as error:
         if args.debug:
             raise
         print(f"tinygen: {error}", file=sys.stderr)

@@ -393,7 +393,7 @@ def read_folder(path, size=28):
     if not images:
         why = (f"none of its {len(bad)} image files can be read: {named}"
                if bad else "no .png, .jpg or other image file is in it")
-        raise ValueError(f"{path} has no images to train on: {why}")
+        raise ValueError(f"{path} has no images: {why}")
     if bad:
         warnings.warn(f"{path}: skipped {len(bad)} of {len(files)} files "
                       f"that cannot be read: {named}", stacklevel=3)

@@ -43,6 +43,8 @@ def writable_folder(path):
         probe.write_bytes(b"probe")
         probe.unlink()
     except OSError as error:
-        raise type(error)(f"cannot write to the folder {path} "
-                          f"({error.strerror}): choose another one") from None
+        why = ("a file is in its place" if isinstance(
+            error, (FileExistsError, NotADirectoryError)) else error.strerror)
+        raise type(error)(f"cannot write to the folder {path} ({why}): "
+                          "choose another one") from None
     return path

@@ -205,12 +205,17 @@ class Run:
             self.model.name, dataclasses.asdict(config))
         self._check_fixed(meta.get("fixed"))
         load_arrays(self.model, _part(arrays, "model."), self.path)
-        self.history = History({
-            name: arrays["history." + name] for name in meta["columns"]})
-        self.step, self.seconds = meta["step"], meta["seconds"]
-        self.rng.bit_generator.state = meta["rng"]
-        self.batches.load_state(meta["batches"])
-        self.note = meta["note"] | self.note
+        try:
+            self.history = History({
+                name: arrays["history." + name] for name in meta["columns"]})
+            self.step, self.seconds = meta["step"], meta["seconds"]
+            self.rng.bit_generator.state = meta["rng"]
+            self.batches.load_state(meta["batches"])
+            self.note = meta["note"] | self.note
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.path} cannot be resumed, for its header lacks "
+                f"something ({error}): start another run") from error
 
     def _check_fixed(self, stored):
         if stored is None:
