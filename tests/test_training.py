@@ -385,6 +385,18 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     assert meta["step"] == 3
 
 
+def test_a_disk_too_full_for_samples_loses_no_step(tmp_path, monkeypatch):
+    def full(images, path):
+        if path.stem == "000007":
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr(training, "save_grid", full)
+    with pytest.raises(OSError, match="samples of step 7 .*No space.*step 7"):
+        train(Toy(), 20, out=tmp_path, sample_every=7)
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 7
+
+
 def test_an_existing_run_is_not_overwritten(tmp_path):
     train(Toy(), 3, out=tmp_path)
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}

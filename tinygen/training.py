@@ -259,8 +259,14 @@ class Run:
         """Write the grid of samples, always from the same noise."""
         if self.out is not None:
             rng = np.random.default_rng(self.fixed["seed"])
-            save_grid(self.model.sample(64, rng, *self.pair),
-                      self.out / "samples" / f"{self.step:06}.png")
+            grid = self.model.sample(64, rng, *self.pair)
+            try:
+                save_grid(grid, self.out / "samples" / f"{self.step:06}.png")
+            except OSError as error:
+                self.save()  # smaller than to train these steps again
+                raise OSError(f"the samples of step {self.step} could not "
+                              f"be saved ({error}); {self._last()}"
+                              ) from error
 
     def save(self):
         """Write history.csv, then the checkpoint, each as a whole."""
