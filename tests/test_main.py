@@ -345,17 +345,6 @@ def test_debug_shows_the_traceback(run, place):
         run(*place)
 
 
-@pytest.mark.parametrize("argv", [
-    [], ["train"], ["train", "vase"], ["train", "gan", "--steps", "0"],
-    ["train", "gan", "--steps", "-3"], ["train", "gan", "--steps", "many"],
-    ["sample"], ["sample", "a", "--n", "0"], ["train", "vae", "--steps", "²"],
-    ["translate", "a", "b", "--to", "b"], ["translate", "a", "--out", "b"]])
-def test_usage_errors_exit_with_2_and_one_sentence(argv, capfd):
-    with pytest.raises(SystemExit, match="2"):
-        cli.main(argv)
-    refused((2, *capfd.readouterr()), "--help")
-
-
 def test_doctor(run, monkeypatch, tmp_path):
     monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("TINYGEN_DATA", raising=False)
