@@ -167,8 +167,8 @@ def fewer_colours(picture):
     from PIL import Image
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     small = io.BytesIO()
-    image.quantize(256, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True)
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1,  # rare ones too
+                   dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode()
 
 
