@@ -39,7 +39,7 @@ ARROWS = {
 }
 # These may import all of the above; of tinygen only __main__ and __init__
 # (lazily) import them, and show what a first reader can skip, in extras.
-LEAVES = ("show", "checking", "summary", "extras", "exercises")
+LEAVES = ("show", "checking", "summary", "doctor", "extras", "exercises")
 DOORS = ("", "__main__")
 
 # Code lines: without blank lines, comments and docstrings
