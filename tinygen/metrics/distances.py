@@ -9,8 +9,10 @@ import warnings
 
 import numpy as np
 
-from tinygen.metrics.features import SOURCE
-
+# True of any features, and of what tg.metrics.features gives
+SOURCE = ("comparable only with numbers from the same features: those of this "
+          "package's own classifier compare models within this book, not "
+          "with papers")
 GROUPS = 20
 STUDENT = 2.093     # 97.5 % of Student's t with GROUPS - 1 = 19 degrees
 
