@@ -328,7 +328,9 @@ def test_refusals(measure, least):
         measure(x * np.nan, x)
 
 
-def test_moments_refuse():
+def test_moments_and_neighbours_refuse():
+    with pytest.raises(ValueError, match="from 1 on, not 0"):
+        metrics.precision_recall(*np.zeros((2, 50, 3)), k=0)
     with pytest.raises(ValueError, match="at least 40 images.*got 0"):
         metrics.fid(metrics.Moments(), np.zeros((50, 3)))
     with pytest.raises(ValueError, match="3 features cannot take 2"):

@@ -258,6 +258,8 @@ def balls(centres, points, k, at_once=1000):
 
 def _shares(real, fake, k, who):
     """Both sets, checked, and a function from a share to an Estimate."""
+    if k < 1:
+        raise ValueError(f"{who}: k counts neighbours, from 1 on, not {k}")
     real, fake = check_pair(real, fake, who, k + 1)
     note = (f"{len(real)} real and {len(fake)} generated images, {k} "
             f"neighbours; {SOURCE}")
