@@ -191,8 +191,9 @@ def kid(real, fake, rng=None):
 
     Its expectation is that of infinitely many images, however few there
     are; so it can be below 0. Binkowski et al. (2018), section 4. real,
-    fake N F; rng deals the rows to groups, see jackknife. ValueError: fewer
-    than 40 of a kind.
+    fake N F; rng deals the rows to groups, see jackknife. Of one or two
+    features and sets that hardly differ the estimate is lopsided, and fewer
+    intervals hold it. ValueError: fewer than 40 of a kind.
     """
     real, fake = check_pair(real, fake, "kid", 2 * GROUPS)
     rng = np.random.default_rng(0 if rng is None else rng)
