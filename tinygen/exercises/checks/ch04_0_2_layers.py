@@ -38,7 +38,7 @@ def layer_paths(answer):
               ).gives()
 
 
-# --------------------------------------------------------------- initial spread
+# -------------------------------------------------------------- initial spread
 
 
 @exercise(START)
@@ -72,8 +72,8 @@ def dead_share(answer):
         " second and the fourth are never above 0")
     answer.on(x, w, np.array([-2., 0., -3., 5.])).gives(
         0.75, "the biases close the first and the third, and open the last")
-    x, w = _normal(20, 3), _normal(2, 3, 40)[1]
-    answer.on(x, w, np.linspace(-8, 2, 40)).gives()
+    x, w = _normal(20, 3), _normal(2, 3, 6)[1]
+    answer.on(x, w, np.linspace(-9, -1, 6)).gives()
 
 
 # ----------------------------------------------------------------------- norms

@@ -20,7 +20,7 @@ def layer_paths(tree):
     return found
 
 
-# --------------------------------------------------------------- initial spread
+# -------------------------------------------------------------- initial spread
 
 
 def start_spread(n_in, n_out, below, above):

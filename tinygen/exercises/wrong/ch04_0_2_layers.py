@@ -47,7 +47,7 @@ def layer_paths__inside_out(tree):
     return _walked(tree, lambda a, b: f"{b}.{a}", True, _is_array)
 
 
-# --------------------------------------------------------------- initial spread
+# -------------------------------------------------------------- initial spread
 
 
 def start_spread__of_outputs(n_in, n_out, below, above):
