@@ -141,9 +141,10 @@ def mend_momentum(answer):
               0.9).gives()
 
 
-def _curvature(slopes, x, h):
-    """The slopes of <slopes, h> by x: zeros if x is not in the recipe."""
-    return tg.grad((slopes * h).sum(), [x], unused="zeros")[0].data
+def _slopes_by(x, h):
+    """slopes -> the slopes of <slopes, h> by x, zeros if x is not used."""
+    return lambda slopes: tg.grad((slopes * h).sum(), [x],
+                                  unused="zeros")[0].data
 
 
 @exercise(GRADIENT, may_use=("tg.Tensor", "tg.sqrt", "tg.sum", "tg.mean"))
@@ -153,13 +154,16 @@ def mend_slopes_of_slopes(answer):
     answer.on(g, x, 1 / 3).gives(
         tg.Tensor(np.array([1., -1., 0.])), "s = 1 and y = x: g - 1 + y")
     h = np.array([1., 0., 0.])
-    answer.on(g, x, 1 / 3).then(lambda s: _curvature(s, x, h)).gives(
+    answer.on(g, x, 1 / 3).then(_slopes_by(x, h)).gives(
         because="these are the slopes of your first result by x. What you"
         " hold as an array counts as constant")
+    answer.on(g, x, 1 / 3).then(_slopes_by(g, h)).gives(
+        because="these are the slopes of your first result by g, on which it"
+        " depends, too")
     g, x, h = _normal(3, 5)
     g, x = tg.Tensor(g), tg.Tensor(x)
     answer.on(g, x, 1e-5).gives()
-    answer.on(g, x, 1e-5).then(lambda s: _curvature(s, x, h)).gives()
+    answer.on(g, x, 1e-5).then(_slopes_by(x, h)).gives()
 
 
 # ---------------------------------------------------------------------- others

@@ -314,6 +314,15 @@ def mend_slopes_of_slopes__all_stored(g, x, eps):
     return (g - g.mean() - y * (g * y).mean()) / s
 
 
+def mend_slopes_of_slopes__stored_g(g, x, eps):
+    """g is a Tensor as well: a gradient penalty goes back through it, to
+    the layers behind. You took its array."""
+    c = x - x.mean()
+    s = tg.sqrt((c * c).mean() + eps)
+    g, y = g.data, c / s
+    return (g - g.mean() - y * (g * y).mean()) / s
+
+
 def mend_slopes_of_slopes__spread_fixed(g, x, eps):
     """The part along y is missing: the first slopes themselves are wrong.
     Keep the formula, and mend only what is stored."""
