@@ -101,6 +101,8 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
              one training of as many steps gives, to the bit
     report   called as report(step, row) after each step; row holds what
              model.step returned
+    progress a line that says how far it is, and from step 200 on what
+             diagnose() finds
     note     a dict for JSON that the checkpoint keeps
     labels   of the images, for a model with classes
 
@@ -127,9 +129,9 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
             if line.show and run.step % LOOK_EVERY == 0:
-                said = run.verdict()
-            line.update(run.step, "  ".join([*(
-                f"{name} {value:.3f}" for name, value in row.items()), said]))
+                said = f"{run.verdict()}  ".lstrip()
+            line.update(run.step, said + "  ".join(
+                f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
             if run.step % checkpoint_every == 0 or run.step == steps:

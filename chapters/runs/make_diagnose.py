@@ -10,8 +10,16 @@ were then run once. A finished training stays in runs/diagnose (which git
 ignores) and is not done again. The digits need the MNIST files; see
 tinygen.data.mnist. One thread, some 8 seconds a run.
 
-Five causes were tried while the rules were set, brought no disease in so
-short a training, and are not in the table: a judge whose learning rate is
+The rules were judged twice. Of the first eight runs ("first judging", seed
+10) three got another name: a collapse whose tanh stood at its ends and let no
+gradient through; colours that thin digits do not hide, for the way back had
+not learnt to read them; uneven windows whose pattern digits unlearn within
+200 steps. The collapse is now looked at first, the pattern by rows and by
+columns too, and the recipes of the last two are others. These eight rows
+hold what the first rules said, and all was judged again with new seeds.
+
+Five more causes were tried while the rules were set, brought no disease in
+so short a training, and are not in the table: a judge whose learning rate is
 ten times G's (5e-3: it was right in 85 % of its verdicts), ten steps of G
 for each of D (samples as varied as real ones), a learning rate of 1e-2
 without more momentum (no waves), a last layer of G that starts 300 times
@@ -139,6 +147,23 @@ def narrow(model):
     model.ab = Narrow(model.ab)
 
 
+def odd_to_the_end(model):
+    """Both doublings become an Odd, the second with the image as its result:
+    nothing after it can smooth the pattern away."""
+    odd_windows(model)
+    c, layers = model.config, model.g.layers
+    second = [k for k in layers if isinstance(layers[k], Odd)][-1]
+    after = list(layers)[list(layers).index(second) + 1:-1]
+    for k in after:
+        del layers[k]
+    layers[second] = Odd(tg.UpsampleConv2d(
+        2 * c.width, c.channels, rng=np.random.default_rng(0)))
+    w = layers[second].w
+    w.assign(0.3 * w.data)
+    model.opt_g = tg.Adam(tg.parameters(model.g), model.opt_g.lr,
+                          model.opt_g.betas)
+
+
 # ---- recipes ----------------------------------------------------------------
 
 
@@ -210,8 +235,9 @@ RECIPES = {
     # windows that overlap unevenly
     "odd windows": Recipe(BOARD, change=odd_windows),
     "odd last window": Recipe(BOARD, change=odd_last_window),
-    "odd windows, hinge": Recipe(BOARD, config={"loss": "hinge"},
-                                 change=odd_windows),
+    "odd to the end": Recipe(BOARD, change=odd_to_the_end, steps=100),
+    "odd to the end, hinge": Recipe(BOARD, config={"loss": "hinge"},
+                                    change=odd_to_the_end, steps=100),
 }
 
 
@@ -235,6 +261,11 @@ def inked(images, colours):
         np.uint8)
 
 
+def papered(images, colours):
+    """Black digits on paper of these colours."""
+    return inked(255 - images, colours)
+
+
 def digits(split=None):
     """5,000 digits; or the same number of others."""
     images = tg.data.mnist()[0]
@@ -242,11 +273,11 @@ def digits(split=None):
 
 
 def coloured_digits():
-    """Digits in one of six colours each."""
-    colours = np.array([(255, 60, 60), (60, 255, 60), (60, 60, 255),
-                        (255, 255, 60), (255, 60, 255), (60, 255, 255)])
+    """Digits on paper of one of six colours, as bright as a grey of 140."""
+    colours = np.array([(240, 90, 90), (90, 240, 90), (90, 90, 240),
+                        (190, 190, 40), (190, 40, 190), (40, 190, 190)])
     rng = np.random.default_rng(1)
-    return inked(digits(), colours[rng.integers(6, size=5000)])
+    return papered(digits(), colours[rng.integers(6, size=5000)])
 
 
 DATA = {
@@ -259,7 +290,7 @@ DATA = {
                           inked(digits(1), (60, 90, 255))),
     "circles, grey": lambda: (circles(8000, 1), grey(circles(8000, 2))),
     "coloured, grey": lambda: (coloured_digits(),
-                               grey(inked(digits(1), (255, 255, 255)))),
+                               grey(papered(digits(1), (140, 140, 140)))),
 }
 
 
@@ -292,23 +323,22 @@ def train(name, data, seed):
     return model, history, images
 
 
-# Named in order: each kind of run at least three times, then more
+# Seeds that no rule has seen, in an order in which each kind comes early
 JUDGED = [(name, data, seed) for seed, data, names in (
-    (10, "mnist", (
+    (20, "mnist", (
         "gan", "momentum", "narrow", "ten judge steps", "in a hurry",
-        "minimax, fast judge", "beta 100", "odd windows", "hinge",
+        "minimax, fast judge", "beta 100", "odd to the end", "hinge",
         "no noise", "slow generator", "vae", "momentum, hinge", "cyclegan",
-        "odd windows, hinge", "beta 40", "minimax, ten judge steps",
+        "odd to the end, hinge", "beta 40", "minimax, ten judge steps",
         "two judge steps", "four noises", "pixels averaged",
-        "odd last window", "least squares", "minimax", "wasserstein",
-        "vae, sigma 0.3", "minimax, judge ahead")),
-    (12, "mnist", ("narrow",)),
-    (11, "sprites", (
-        "narrow", "momentum", "gan", "slow generator", "vae",
-        "in a hurry", "minimax, fast judge", "hinge", "cyclegan",
+        "least squares", "minimax", "wasserstein", "vae, sigma 0.3",
+        "minimax, judge ahead")),
+    (21, "sprites", (
+        "narrow", "odd last window", "momentum", "gan", "slow generator",
+        "vae", "in a hurry", "hinge", "minimax, fast judge", "cyclegan",
         "odd windows")),
-    (12, "mnist", ("gan", "momentum", "slow generator", "in a hurry",
-                   "odd last window"))) for name in names]
+    (22, "mnist", ("narrow", "odd to the end", "gan", "momentum",
+                   "slow generator", "in a hurry"))) for name in names]
 SET = [(name, "sprites", 0) for name in RECIPES]
 
 
