@@ -124,7 +124,7 @@ def test_a_checkerboard_stands_out_and_grain_does_not(sprites):
     x = seen(sprites[128:])
     odd = np.arange(28) % 2     # twice as much, and four times
     board = (1 + odd[:, None]) * (1 + odd)
-    for add, name in ((0.1 * board[:, :, None], "checkerboard"),
+    for add, name in ((-0.1 * board[:, :, None], "checkerboard"),
                       (0.02 * rng().standard_normal(x.shape), "healthy")):
         model = Painter(np.clip(x + add, -1, 1))
         assert verdict(model, sprites, told()) == name
