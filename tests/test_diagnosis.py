@@ -183,6 +183,15 @@ def test_a_diagnosis_changes_nothing(sprites):
         assert all(np.array_equal(before[k], after[k]) for k in before)
 
 
+def test_models_with_classes(sprites):
+    labels = np.arange(len(sprites)) % 8
+    assert tg.diagnose(GAN(GANConfig(width=4, classes=8)), sprites, told(),
+                       labels)
+    found = tg.diagnose(VAE(VAEConfig(width=4, latent=4, classes=8)),
+                        sprites, told(), labels)
+    assert "nats" in found.findings[0].evidence
+
+
 # ---- what it says, and where -----------------------------------------------
 
 
@@ -244,7 +253,7 @@ def test_the_command_line_refuses(run, sprites, capsys, tmp_path):
     quiet = tmp_path / "quiet"
     tg.fit(VAE(VAEConfig(width=2, latent=4)), sprites, 3, batch=4, out=quiet,
            progress=False)
-    assert "give --data" in refused(quiet)
+    assert "with --data" in refused(quiet)
     assert "3 steps are too few" in refused(quiet, "--data", "sprites")
     weights = tmp_path / "weights.safetensors"
     tg.training.save_sampler(weights, VAE(VAEConfig(width=2, latent=4)),

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygen.data import to_float
-from tinygen.engine.autograd import Tensor, grad, no_grad
+from tinygen.engine.autograd import Tensor, grad
 from tinygen.engine.losses import kl_terms
+from tinygen.models.labels import in_turn
 
 FEWEST = 60     # steps: before that a history says nothing
 RECENT = 50     # steps that count as now
@@ -130,8 +131,9 @@ def generator_gradient(model, z):
     slope of the verdict the loss lets through. The minimax loss multiplies
     each by s(D), which is 0 where D is sure. Arjovsky and Bottou (2017).
     """
-    weights = model.g_parameters
-    verdict = model.d(model.g(Tensor(z)))
+    weights, labels = model.g_parameters, in_turn(None, len(z), model.config)
+    fake = model.g(model.told(Tensor(z), labels))
+    verdict = model.d(model.told(fake, labels))
 
     def length(y):
         return float(np.sqrt(sum((g.data.astype(np.float64) ** 2).sum()
@@ -194,18 +196,17 @@ def amplification(model, images, to, back, size=0.02):
     return float(max(found))
 
 
-def code_length(model, images):
+def code_length(model, images, labels=None):
     """(mean KL in nats, latents that are active), of q(z given x)."""
-    with no_grad():
-        kl = kl_terms(*model.encode(images))
-    return (float(np.asarray(kl).sum(axis=1).mean()),
-            int(model.active_units(images).sum()))
+    kl = kl_terms(*map(Tensor, model.encode(images, labels)))
+    return (float(kl.data.sum(axis=1).mean()),
+            int(model.active_units(images, labels=labels).sum()))
 
 
 # ---- rules: each is (name, is it so?, the sentence with the numbers) --------
 
 
-def look_at_gan(model, images, history):
+def look_at_gan(model, images, history, labels):
     """The rules for a GAN; what explains another finding comes before it."""
     rng = np.random.default_rng(0)
     samples = model.sample(len(images), rng)
@@ -228,9 +229,9 @@ def look_at_gan(model, images, history):
         f"D was right in {right:.1%} of its last verdicts"))
 
 
-def look_at_vae(model, images, history):
+def look_at_vae(model, images, history, labels):
     """The rules for a VAE."""
-    kl, active = code_length(model, images)
+    kl, active = code_length(model, images, labels)
     yield ("posterior collapse", kl < 1, (
         f"a code says {kl:.2f} nats of its image, with {active} of "
         f"{model.config.latent} latents active"))
@@ -238,10 +239,10 @@ def look_at_vae(model, images, history):
         len(images), np.random.default_rng(0)), images)
 
 
-def look_at_cyclegan(model, pair, history):
+def look_at_cyclegan(model, pair, history, labels):
     """The rule for a CycleGAN."""
-    gains = [amplification(model, some[:64], to, back)
-             for some, to, back in zip(pair, "ba", "ab")]
+    gains = [amplification(model, images[:64], to, back)
+             for images, to, back in zip(pair, "ba", "ab")]
     yield ("hidden information", max(gains) > 1.8, (
         f"the way back enlarges a small change {gains[0]:.1f} times from b "
         f"to a, {gains[1]:.1f} times from a to b"))
@@ -258,9 +259,15 @@ def look_at_pattern(samples, images):
 LOOK = {"gan": look_at_gan, "vae": look_at_vae, "cyclegan": look_at_cyclegan}
 
 
-def examine(model, images, history):
+def some(images):
+    """At most IMAGES of them, from all over, as floats."""
+    part = images[::max(1, len(images) // IMAGES)][:IMAGES]
+    return to_float(part) if part.dtype == np.uint8 else part
+
+
+def examine(model, images, history, labels=None):
     """What tg.diagnose finds in a model, the images it was trained on (for
-    a CycleGAN the two sets), and its History.
+    a CycleGAN the two sets), its History, and the labels if it has classes.
 
     ValueError: another model, or fewer than 60 steps.
     """
@@ -270,11 +277,11 @@ def examine(model, images, history):
     if len(history) < FEWEST:
         raise ValueError(f"{len(history)} steps are too few for a diagnosis: "
                          f"train for at least {FEWEST}")
-    pair = isinstance(images, tuple)
-    seen = [some[::max(1, len(some) // IMAGES)][:IMAGES]
-            for some in (images if pair else (images,))]
-    seen = [to_float(x) if x.dtype == np.uint8 else x for x in seen]
-    found = list(LOOK[model.name](model, seen if pair else seen[0], history))
+    seen = (tuple(map(some, images)) if isinstance(images, tuple)
+            else some(images))
+    if labels is not None:
+        labels = labels[::max(1, len(labels) // IMAGES)][:IMAGES]
+    found = list(LOOK[model.name](model, seen, history, labels))
     ill = tuple(Finding(name, sentence[0].upper() + sentence[1:] + ".")
                 for name, is_so, sentence in found if is_so)
     told = "; ".join(sentence for *_, sentence in found)

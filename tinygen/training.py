@@ -260,7 +260,7 @@ class Run:
             return ""
         with np.errstate(all="ignore"):
             return diagnosis.examine(self.model, self.batches.images,
-                                     self.history).name
+                                     self.history, self.labels).name
 
     def _last(self):
         if self.out is None or not self.path.exists():
@@ -374,20 +374,20 @@ def load_model(path):
     return model, meta
 
 
-def diagnose(run, images, history=None):
+def diagnose(run, images, history=None, labels=None):
     """Is it training? A Diagnosis: print it, or ask for its name.
 
-    run      a run's folder, or a model, which needs its history as well
-    images   what it was trained on, as fit() takes them
+    run      a run's folder; or a model, and then its history too
+    images   what it was trained on, and labels, as fit() takes them
 
-    See tinygen.diagnosis. ValueError: fewer than 60 steps, weights without
-    a history; FileNotFoundError: a folder without a run.
+    See tinygen.diagnosis. ValueError: fewer than 60 steps, another model;
+    FileNotFoundError: a folder without a run, or without its history.
     """
+    model = run
     if history is None:
         model, _ = load_model(Path(run) / CHECKPOINT)
         history = History.from_csv(Path(run) / "history.csv")
-        return diagnosis.examine(model, images, history)
-    return diagnosis.examine(run, images, history)
+    return diagnosis.examine(model, images, history, labels)
 
 
 def load_arrays(obj, arrays, path):
