@@ -33,7 +33,8 @@ KNOWN = {
         ("04_1_gan", "A discriminator that wins")),
     "mode collapse": (
         "Keep batch_norm, take a smaller lr, one step of G for one of D, and "
-        "see that each image gets noise of its own.",
+        "see that each image gets noise of its own. A G that has hardly "
+        "moved looks the same: see what else is found.",
         ("04_1_gan", "Mode collapse")),
     "vanishing generator gradient": (
         "Take a loss that is steep where D is sure: "
@@ -207,7 +208,12 @@ def code_length(model, images, labels=None):
 
 
 def look_at_gan(model, images, history, labels):
-    """The rules for a GAN; what explains another finding comes before it."""
+    """The rules for a GAN; what explains another finding comes before it.
+
+    Known to err: a generator that has not left its beginning, since D is
+    far ahead, draws one image too, and is called a collapse. The finding
+    that is true comes after it.
+    """
     rng = np.random.default_rng(0)
     samples = model.sample(len(images), rng)
     length, share = generator_gradient(model, model.draw(64, rng))

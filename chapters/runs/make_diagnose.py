@@ -373,6 +373,12 @@ def main(parts):
             print(f"{name} on {data}, seed {seed}: {rows[-1]['verdict']} "
                   f"({rows[-1]['truth']}), "
                   f"{time.process_time() - began:.0f} s", flush=True)
+    for used in ("setting", "judging"):
+        of = [r for r in rows if r["used"] == used]
+        for truth in dict.fromkeys(r["truth"] for r in of):
+            verdicts = [r["verdict"] for r in of if r["truth"] == truth]
+            print(f"{used:8} {truth:28} {verdicts.count(truth):2} of "
+                  f"{len(verdicts)} named rightly")
 
 
 if __name__ == "__main__":
