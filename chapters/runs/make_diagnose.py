@@ -10,13 +10,19 @@ were then run once. A finished training stays in runs/diagnose (which git
 ignores) and is not done again. The digits need the MNIST files; see
 tinygen.data.mnist. One thread, some 8 seconds a run.
 
-The rules were judged twice. Of the first eight runs ("first judging", seed
-10) three got another name: a collapse whose tanh stood at its ends and let no
-gradient through; colours that thin digits do not hide, for the way back had
-not learnt to read them; uneven windows whose pattern digits unlearn within
-200 steps. The collapse is now looked at first, the pattern by rows and by
-columns too, and the recipes of the last two are others. These eight rows
-hold what the first rules said, and all was judged again with new seeds.
+The rules were judged, mended and judged again, each time with new seeds; the
+rows of a judging that led to a change hold what the rules then said.
+First judging (seed 10, eight runs): three got another name. In a collapse
+tanh stood at its ends and let no gradient through; thin digits did not hide
+their colours, for the way back had not learnt to read them; digits unlearn
+the pattern of uneven windows within 200 steps. So the collapse is looked at
+first, the pattern by rows and by columns too, and the recipes of the last
+two are others.
+Second judging (seeds 20 to 22): 4 of 28 broken runs got another name, all of
+them generators on digits that had hardly moved, and varied by 17 to 27 % of
+what real digits do: below the thresholds of a collapse, 20 and 30 %. These
+are 10 % now. That can change a verdict only where such values were found,
+which was in no other kind of run, so three kinds were judged again.
 
 Five more causes were tried while the rules were set, brought no disease in
 so short a training, and are not in the table: a judge whose learning rate is
@@ -323,22 +329,23 @@ def train(name, data, seed):
     return model, history, images
 
 
-# Seeds that no rule has seen, in an order in which each kind comes early
+# Seeds that no rule had seen, in an order in which each kind comes early.
+# 30 and 31: the kinds that the last change of a threshold touches.
 JUDGED = [(name, data, seed) for seed, data, names in (
     (20, "mnist", (
-        "gan", "momentum", "narrow", "ten judge steps", "in a hurry",
-        "minimax, fast judge", "beta 100", "odd to the end", "hinge",
-        "no noise", "slow generator", "vae", "momentum, hinge", "cyclegan",
-        "odd to the end, hinge", "beta 40", "minimax, ten judge steps",
-        "two judge steps", "four noises", "pixels averaged",
-        "least squares", "minimax", "wasserstein", "vae, sigma 0.3",
-        "minimax, judge ahead")),
+        "gan", "momentum", "narrow", "beta 100", "odd to the end", "hinge",
+        "vae", "momentum, hinge", "cyclegan", "odd to the end, hinge",
+        "beta 40", "two judge steps", "pixels averaged", "least squares",
+        "minimax", "wasserstein", "vae, sigma 0.3")),
     (21, "sprites", (
-        "narrow", "odd last window", "momentum", "gan", "slow generator",
-        "vae", "in a hurry", "hinge", "minimax, fast judge", "cyclegan",
-        "odd windows")),
-    (22, "mnist", ("narrow", "odd to the end", "gan", "momentum",
-                   "slow generator", "in a hurry"))) for name in names]
+        "narrow", "odd last window", "momentum", "gan", "vae", "hinge",
+        "cyclegan", "odd windows")),
+    (22, "mnist", ("narrow", "odd to the end", "gan", "momentum")),
+    (30, "mnist", ("minimax, fast judge", "slow generator", "in a hurry",
+                   "minimax, judge ahead", "no noise", "ten judge steps",
+                   "minimax, ten judge steps", "four noises")),
+    (31, "sprites", ("slow generator", "in a hurry",
+                     "minimax, fast judge"))) for name in names]
 SET = [(name, "sprites", 0) for name in RECIPES]
 
 
