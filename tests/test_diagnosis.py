@@ -94,6 +94,8 @@ def test_waves_of_the_accuracy_are_an_oscillation(sprites):
     t = np.arange(300)
     waves = 0.75 + 0.15 * np.sin(2 * np.pi * t / 30)
     assert verdict(model, sprites, told(waves, 300)) == "oscillation"
+    early = History({"d_accuracy": waves[:140]})
+    assert verdict(model, sprites, early) == "healthy"
     # neither chance nor a slow drift is one
     noise = 0.75 + 0.1 * rng().standard_normal(300)
     drift = np.linspace(0.95, 0.55, 300)

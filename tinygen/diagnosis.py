@@ -20,6 +20,7 @@ from tinygen.models.labels import in_turn
 
 FEWEST = 60     # steps: before that a history says nothing
 RECENT = 50     # steps that count as now
+WAVES = 150     # steps, for waves: every training begins with some
 IMAGES = 128    # samples, and as many real images, that are looked at
 
 # name: (what to do, the chapter and its section)
@@ -226,7 +227,8 @@ def look_at_gan(model, images, history, labels):
         share < 0.1 and right > 0.9), (
         f"the gradient of G has length {length:.2g}, and the loss lets "
         f"{share:.2g} of D's slope through"))
-    yield ("oscillation", waves > 0.05 and not critic, (
+    yield ("oscillation", waves > 0.05 and not critic and (
+        len(history) >= WAVES), (
         f"D's accuracy swings by {waves:.3f} around its mean"))
     yield look_at_pattern(samples, images)
     yield ("discriminator winning", right > 0.98 and not critic, (
