@@ -11,7 +11,6 @@ BIAS = '4.0.4, "What goes wrong: Adam without the correction"'
 DECAY = '4.0.4, "Weight decay: two rules that are not the same"'
 END = '4.0.4, "The end: a smaller step, or an average"'
 BATCHES = '4.0.4, "Batches, epochs, and what is left over"'
-STATE = '4.0.4, "What a training is made of"'
 SETS = '4.0.4, "What goes wrong: parameters in a set"'
 COMPARE = '4.0.4, "What goes wrong: a comparison that stretches"'
 FORGETS = '4.0.4, "What goes wrong: a resume that forgets"'
@@ -106,16 +105,6 @@ def batch_place(answer):
     answer.on(7, 12, 4).gives((2, 4), "three batches an epoch")
     answer.on(99, 4000, 32).gives()
     answer.on(1000, 70, 32).gives()
-
-
-@exercise(STATE)
-def ported_norm(answer):
-    x = np.array([[0.], [2.]])
-    y = 1 / np.sqrt(1 + 1e-5)
-    answer.on(x, np.array([0.]), np.array([6.])).gives(
-        ([[-y], [y]], [0.2], [5.]), "the batch has mean 1 and variance 1:"
-        " 0.8 * 0 + 0.2 * 1 and 0.8 * 6 + 0.2 * 1")
-    answer.on(_normal(5, 3) * 0.1, _normal(3), _normal(3) ** 2).gives()
 
 
 @exercise(SETS)

@@ -63,13 +63,6 @@ def batch_place(k, n, size):
     return epoch, place * size
 
 
-def ported_norm(x, mean, var):
-    """eps is 1e-5, and 0.8 is the share that the old statistics keep."""
-    m, v = x.mean(0), x.var(0)
-    y = (x - m) / np.sqrt(v + 1e-5)
-    return y, 0.8 * mean + 0.2 * m, 0.8 * var + 0.2 * v
-
-
 def stepping_order(named):
     """A dict keeps the order of first insertion, and each key once."""
     first = {}

@@ -274,39 +274,6 @@ def batch_place__batch_number(k, n, size):
     return divmod(k, n // size)
 
 
-def _norm(x, mean, var, eps, keep):
-    m, v = x.mean(0), x.var(0)
-    return ((x - m) / np.sqrt(v + eps), keep * mean + (1 - keep) * m,
-            keep * var + (1 - keep) * v)
-
-
-def ported_norm__as_listed(x, mean, var):
-    """This is what the listing does: 0.8 is eps, and the momentum is the
-    default one. Look at what it makes of a batch with the variance 1: it no
-    longer comes out with the spread 1."""
-    return _norm(x, mean, var, 0.8, 0.9)
-
-
-def ported_norm__still_eps(x, mean, var):
-    """The statistics are right; eps is still 0.8. It is there to prevent a
-    division by zero, no more."""
-    return _norm(x, mean, var, 0.8, 0.8)
-
-
-def ported_norm__new_share(x, mean, var):
-    """0.8 is the share of the *old* statistics, where this number was
-    written for. To the other library momentum is the share of the new
-    batch, and the same intention is momentum=0.2 there."""
-    return _norm(x, mean, var, 1e-5, 0.2)
-
-
-def ported_norm__running(x, mean, var):
-    """While it is trained, a batch norm divides by the statistics of the
-    batch. The running ones are for later, when there is no batch."""
-    _, new_mean, new_var = _norm(x, mean, var, 1e-5, 0.8)
-    return (x - mean) / np.sqrt(var + 1e-5), new_mean, new_var
-
-
 def stepping_order__as_listed(named):
     """A set has each array once, and no order: what comes out follows the
     arrays' addresses in memory, which differ from run to run."""
