@@ -1,7 +1,7 @@
 """Each page in a browser: axe-core finds nothing, and it fits on a phone.
 
-Long: a page takes seconds. Needs what `make test-long` installs, and a
-Chromium or Chrome on the PATH.
+A page takes seconds. It needs Chromium or Chrome on the PATH, and what
+`make test-long` installs.
 """
 
 import shutil
@@ -14,57 +14,55 @@ PAGES = [p for p in sorted(HTML.rglob("*.html")) if p.name != "index.html"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # In the theme's templates, on every page; anything else is ours to mend
 THEME = {"label-content-name-mismatch", "summary-name", "region"}
-CONTRAST = {"runOnly": ["color-contrast", "link-in-text-block"]}
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 
+pytestmark = pytest.mark.long
 pages = pytest.mark.parametrize(
     "path", PAGES, ids=lambda p: p.relative_to(HTML).as_posix())
 
 
 @pytest.fixture(scope="module")
-def axe(require):
-    return require("axe_playwright_python.sync_playwright").Axe()
-
-
-@pytest.fixture(scope="module")
 def tab(require):
-    """An empty tab of a browser without a window."""
+    """A tab of a browser without a window."""
     playwright = require("playwright.sync_api")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not program:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} on the PATH")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program)
-        yield browser.new_page()
+        tab = browser.new_page()
+        tab.set_default_timeout(300_000)        # a busy machine, long pages
+        yield tab
         browser.close()
 
 
-def load(tab, path):
-    """Open a page, and wait until its formulas are set."""
+def load(tab, path, width):
+    """Open a page, its formulas set and its colours at rest."""
+    tab.set_viewport_size({"width": width, "height": 900})
     tab.goto(path.as_uri())
     tab.evaluate("window.MathJax?.startup?.promise")
+    tab.add_style_tag(content="* {transition: none !important}")
 
 
-def violations(axe, tab, options=None):
-    """{rule: what breaks it}, without what the theme breaks."""
-    found = axe.run(tab, options=options).response["violations"]
+def violations(tab, require, rules=None):
+    """{rule: the first elements that break it}, the theme's left out."""
+    axe = require("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(tab, options={"resultTypes": ["violations"],
+                                  **(rules or {})}).response["violations"]
     return {v["id"]: [node["html"][:200] for node in v["nodes"]][:5]
             for v in found if v["id"] not in THEME}
 
 
-@pytest.mark.long
 @pages
-def test_axe_finds_only_what_the_theme_breaks(axe, tab, path):
-    tab.set_viewport_size({"width": 1280, "height": 900})
-    load(tab, path)
-    assert violations(axe, tab) == {}
+def test_axe_finds_only_what_the_theme_breaks(tab, require, path):
+    load(tab, path, 1280)
+    assert violations(tab, require) == {}
     tab.evaluate("document.documentElement.dataset.theme = 'dark'")
-    assert violations(axe, tab, CONTRAST) == {}
+    assert violations(tab, require, COLOURS) == {}
 
 
-@pytest.mark.long
 @pages
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_scrolls_sideways(tab, path, width):
-    tab.set_viewport_size({"width": width, "height": 900})
-    load(tab, path)
+    load(tab, path, width)
     assert tab.evaluate("document.scrollingElement.scrollWidth") <= width
