@@ -55,6 +55,7 @@ import os
 import re
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -65,6 +66,7 @@ FAST = os.environ.get("TINYGEN_FAST", "") not in ("", "0")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 IN_A_PAGE = {"TINYGEN_PROGRESS": "0",
              "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+TRAINS = re.compile(r"\bfit\(|\.step\(")
 PICTURE = 150_000               # bytes; larger ones get 256 colours
 
 NUMBER = re.compile(
@@ -125,7 +127,7 @@ def execute(notebook, path, label=""):
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     notebook.metadata["kernelspec"] = KERNEL
     client = NotebookClient(
-        notebook, timeout=900, kernel_name="python3", record_timing=False,
+        notebook, timeout=900, kernel_name="python3",
         coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}})
     try:
@@ -135,6 +137,8 @@ def execute(notebook, path, label=""):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [clean(o) for o in cell.outputs if wanted(o)]
+    if not path.stem.endswith("_exercises"):
+        say_times(notebook)
     print(f"{path.stem}{label}: {time.time() - began:.0f} s", flush=True)
 
 
@@ -166,6 +170,48 @@ def fewer_colours(picture):
     image.quantize(256, dither=Image.Dither.NONE).save(
         small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode()
+
+
+# ---- how long it takes --------------------------------------------------
+
+def reading_minutes(notebook):
+    """150 words or 15 lines of code a minute, in fives of minutes.
+
+    Cells that are folded away do not count, nor what is printed.
+    """
+    words = sum(len(c.source.split()) for c in notebook.cells
+                if c.cell_type == "markdown")
+    lines = sum(len(c.source.splitlines()) for c in notebook.cells
+                if c.cell_type == "code"
+                and "hide-input" not in c.metadata.get("tags", ()))
+    return max(5, 5 * round((words / 150 + lines / 15) / 5))
+
+
+def running_seconds(notebook):
+    """(all cells, those that train), as nbclient timed them."""
+    whole = training = 0.0
+    for cell in notebook.cells:
+        times = cell.metadata.get("execution", {})
+        if "shell.execute_reply" in times:
+            began, ended = (datetime.fromisoformat(times[k]) for k in
+                            ("iopub.status.busy", "shell.execute_reply"))
+            seconds = (ended - began).total_seconds()
+            whole += seconds
+            if TRAINS.search(cell.source):
+                training += seconds
+    return whole, training
+
+
+def say_times(notebook):
+    """Put the two measures under the title, in place of former ones."""
+    whole, training = running_seconds(notebook)
+    part = f", of which training {training:.0f} s" if training >= 1 else ""
+    line = (f"*Reading: about {reading_minutes(notebook)} minutes. Running "
+            f"all cells: {whole:.0f} s{part}, on {os.cpu_count()} cores.*")
+    first = notebook.cells[0]
+    text = re.sub(r"^\*Reading: .*\n\n?", "", first.source, flags=re.M)
+    first.source = re.sub(r"^(# .*)\n*", rf"\1\n\n{line}\n\n", text, count=1,
+                          flags=re.M).rstrip()
 
 
 # ---- comparing ----------------------------------------------------------

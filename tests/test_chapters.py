@@ -90,6 +90,17 @@ def test_it_begins_with_its_title(path):
     assert title.startswith(f"# {digits} " if digits else "# ")
 
 
+@chapters
+def test_its_head_says_how_long_it_takes(path):
+    notebook = nbformat.read(path, as_version=4)
+    if not path.stem.endswith("_exercises"):
+        minutes = runner.reading_minutes(notebook)
+        assert re.search(
+            rf"^# .*\n\n\*Reading: about {minutes} minutes. Running all "
+            r"cells: \d+ s(, of which training \d+ s)?, on \d+ cores\.\*$",
+            notebook.cells[0].source, re.M), "run make chapters NAMES=..."
+
+
 def test_titles_differ():
     titles = [re.search(r"^# .*", nbformat.read(p, as_version=4)
                         .cells[0].source, re.M).group() for p in CHAPTERS]
@@ -203,18 +214,22 @@ print("1 %\\r50 %\\rscore", 0.25 + SEED)
 '''
 
 
+def untimed(path):
+    return re.sub(r"\d+ s\b", "# s", path.read_text(encoding="utf-8"))
+
+
 def test_a_draft_becomes_a_notebook_that_runs(tmp_path):
     draft, target = tmp_path / "draft.md", tmp_path / "made.ipynb"
     draft.write_text(DRAFT)
     runner.convert(draft, target)
-    first = target.read_bytes()
+    first = untimed(target)
     kinds = [c.cell_type for c in nbformat.read(target, 4).cells]
     assert kinds == ["markdown", "code", "markdown", "code"]
     picture, printed = (c.outputs for c in code_cells(target))
     assert "image/png" in picture[0].data
     assert [o.text for o in printed] == ["score 0.25\n"]
     runner.convert(draft, target)
-    assert target.read_bytes() == first
+    assert untimed(target) == first
     runner.find_ranges(target, 3)
     low, high = code_cells(target)[1].metadata["ranges"][0]
     assert (low, high) == pytest.approx((-0.25, 2.75), abs=1e-4)

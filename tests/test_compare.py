@@ -28,6 +28,7 @@ def test_equal(got, expected):
     (A + [[0, 0], [0, 1e-5]], A, "1 of 4 numbers differ, first at [1, 1]: 4"
      " is right, you have 4.00001."),
     (2.5, 2., "2 is right, you have 2.5."),
+    (1 + 1e-7, 1., "1.0 is right, you have 1.0000001."),
     (np.array([np.nan, 1.]), np.array([1., 1.]), "you have nan"),
     (np.array([-np.inf]), np.array([np.inf]), "inf is right"),
     (None, A, "is there a `return`"),

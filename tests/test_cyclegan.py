@@ -212,7 +212,7 @@ def test_the_schedule(monkeypatch):
         model.step(images(), rng())
     want = [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2]
     assert rates[::2] == rates[1::2] == pytest.approx(want)
-    with pytest.raises(ValueError, match="ended after step 10.*schedule in "
+    with pytest.raises(ValueError, match="ends after step 10.*schedule in "
                        "CycleGANConfig"):
         model.step(images(), rng())
 
@@ -345,6 +345,13 @@ def test_images_of_any_sides_are_translated(height, width, channels):
     assert (model.translate(x, "a") != model.translate(x, "b")).any()
 
 
+def test_floats_of_any_precision_are_translated():
+    model, x = CycleGAN(SMALL), images()[0]
+    y = model.translate(x)
+    np.testing.assert_array_equal(model.translate(x.astype(float)), y)
+    np.testing.assert_array_equal(model.translate(x.tolist()), y)
+
+
 def test_uint8_and_no_images_are_translated_too():
     model = CycleGAN(SMALL)
     x = rng().integers(256, size=(70, 8, 8, 3), dtype=np.uint8)
@@ -470,6 +477,23 @@ def test_images_that_do_not_belong_here(pair, message):
     assert changed(model, before) == []
 
 
+@pytest.mark.parametrize("pair", [
+    (A, B[:, :4]), (A[..., :1], B), (A[0], B), (A[:, :4, :4], B[:, :4, :4])])
+def test_fit_refuses_other_images_before_it_writes(pair, tmp_path):
+    with pytest.raises(ValueError, match="8 x 8 x 3|N H W C"):
+        tg.fit(CycleGAN(SMALL), pair, 1, batch=2, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_fit_refuses_steps_beyond_the_schedule_before_it_trains(tmp_path):
+    model = CycleGAN(SMALL)
+    before = values(model)
+    with pytest.raises(ValueError, match="schedule ends after step 40.*"
+                       "not train up to step 41"):
+        tg.fit(model, (A, B), 41, batch=2, out=tmp_path / "run")
+    assert changed(model, before) == [] and list(tmp_path.iterdir()) == []
+
+
 def test_fit_wants_as_many_sets_as_the_model():
     with pytest.raises(ValueError, match=r"cyclegan trains on two sets.*"
                        r"\(a, b\)"):
@@ -482,7 +506,9 @@ def test_fit_wants_as_many_sets_as_the_model():
 @pytest.mark.parametrize("x, to, message", [
     (A, "c", "to is \"a\" or \"b\", not 'c'"),
     (A[..., :1], "b", r"N H W 3 with sides of 8 pixels or more, not \(4, 8"),
-    (A[:, :7], "b", "8 pixels or more"), (A[0], "b", r"not \(8, 8, 3\)")])
+    (A[:, :7], "b", "8 pixels or more"), (A * np.nan, "b", "nan to nan"),
+    (A + 1, "b", r"\[-1, 1\]"), (A > 0, "b", "not bool"),
+    (A[0], "b", r"not \(8, 8, 3\)")])
 def test_translate_refuses(x, to, message):
     with pytest.raises(ValueError, match=message):
         CycleGAN(SMALL).translate(x, to)

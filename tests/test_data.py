@@ -160,7 +160,11 @@ def test_batches_of_floats_keep_them_as_float32():
 
 
 @pytest.mark.parametrize(("images", "size", "words"), [
-    (numbered(10), 11, "batch of 11 cannot be cut from 10 images"),
+    (numbered(10), 11, r"batch of 11 cannot be cut from 10 images.*--batch"),
+    (numbered(10), 2.5, "batch of 2.5"), (numbered(10), "4", "batch of '4'"),
+    (numbered(10)[:0], 1, "no images to cut a batch from"),
+    (np.uint8(3), 1, "no images to cut a batch from"),
+    ((numbered(10), numbered(3)), 4, "set b: a batch of 4"),
     (numbered(10), 0, "batch of 0"),
     (np.full((4, 1, 1, 1), 255.0), 2, "255"),
     (np.full((4, 1, 1, 1), np.nan), 2, "nan"),

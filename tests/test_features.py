@@ -53,6 +53,13 @@ def test_shapes_and_kinds_of_input(sprites):
     assert metrics.probabilities(digits, "mnist").shape == (3, 10)
 
 
+def test_features_are_of_one_size():
+    """Mean 0, deviation 1, over images like those of the training."""
+    x = metrics.features(data.sprites(3000, rng=1)[0])
+    assert np.abs(x.mean(axis=0)).max() < 0.15
+    assert np.abs(x.std(axis=0) - 1).max() < 0.1
+
+
 def test_a_stream_is_not_kept():
     """A batch is let go before the next is asked for but one."""
     import weakref

@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ARROWS = {
     "files": "",
     "progress": "",
+    "options": "",
     "sprites": "",
     "emoji": "",
     "engine.kernels": "",

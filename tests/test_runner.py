@@ -261,6 +261,14 @@ def test_an_argument_that_is_written_to():
     assert "writes to its argument x" in report
 
 
+def test_a_list_that_is_changed(write):
+    root = write("@exercise('Here')\ndef last(answer):\n"
+                 "    answer.on([1, 2]).gives(2)\n",
+                 "def last(x):\n    return x[-1]\n")
+    report = wrong("def last(x):\n    return x.pop()", name="last", root=root)
+    assert "writes to its argument x" in report
+
+
 def test_views_and_in_place_results_do_no_harm():
     assert check("out = np.zeros(8)\n" + RIGHT.replace(
         "return ", "out[:len(x)] = ") + "    return out[:len(x)]"

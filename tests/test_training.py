@@ -385,12 +385,36 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     assert meta["step"] == 3
 
 
+def test_a_disk_too_full_for_samples_loses_no_step(tmp_path, monkeypatch):
+    def full(images, path):
+        if path.stem == "000007":
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr(training, "save_grid", full)
+    with pytest.raises(OSError, match="samples of step 7 .*No space.*step 7"):
+        train(Toy(), 20, out=tmp_path, sample_every=7)
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 7
+
+
 def test_an_existing_run_is_not_overwritten(tmp_path):
     train(Toy(), 3, out=tmp_path)
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
     with pytest.raises(FileExistsError, match="holds a run already"):
         train(Toy(), 3, out=tmp_path)
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"steps": -1}, "steps is -1; .* whole number from 0"),
+    ({"steps": 1.5}, "steps is 1.5"), ({"steps": "3"}, "steps is '3'"),
+    ({"sample_every": 0}, "sample_every is 0; .* whole number from 1"),
+    ({"checkpoint_every": 0}, "checkpoint_every is 0"),
+    ({"checkpoint_every": None}, "checkpoint_every is None")])
+def test_numbers_that_cannot_be(options, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        train(Toy(), **{"steps": 3, "out": tmp_path / "run"} | options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_failed_at_once_may_be_started_again(tmp_path):
@@ -450,6 +474,23 @@ def cut_short(out):
     train(Toy(), 5, out=out, resume=True)
 
 
+def without(name):
+    def resume(out):
+        path = out / training.CHECKPOINT
+        arrays, meta = checkpoint.load(path)
+        del meta[name]
+        checkpoint.save(path, arrays, meta)
+        train(Toy(), 5, out=out, resume=True)
+    return resume
+
+
+def other_place(out):
+    path = out / training.CHECKPOINT
+    arrays, meta = checkpoint.load(path)
+    checkpoint.save(path, arrays, meta | {"batches": 3})
+    train(Toy(), 5, out=out, resume=True)
+
+
 def weights_only(out):
     (out / training.CHECKPOINT).unlink()
     checkpoint.save(out / training.CHECKPOINT, {"w": np.zeros(1)},
@@ -462,7 +503,9 @@ def weights_only(out):
     (other_images, "images="), (other_batch, "batch=8.*batch=9"),
     (other_seed, "seed=0.*seed=3"), (cut_short, "cut short"),
     (other_shape, r"safetensors: load_state: w .*\(5, 3\)"),
-    (weights_only, "weights only"),
+    (weights_only, "weights only"), (other_place, "cannot be resumed"),
+    *[(without(name), f"cannot be resumed.*{name}.*start another run")
+      for name in ("step", "rng", "columns", "batches", "note")],
 ])
 def test_resume_refuses_another_run(tmp_path, resume, words):
     train(Toy(), 3, out=tmp_path)

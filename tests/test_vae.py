@@ -507,6 +507,12 @@ def test_images_that_do_not_belong_here(call, images, message):
     assert all((a == before[k]).all() for k, a in tg.state(model).items())
 
 
+def test_a_likelihood_needs_a_draw():
+    with pytest.raises(ValueError, match="k is 0; it must be at least 1"):
+        VAE(SMALL).log_likelihood(np.zeros((6, 8, 8, 2), np.float32), 0,
+                                  rng())
+
+
 def test_the_config_is_json():
     assert VAEConfig(**json.loads(json.dumps(dataclasses.asdict(
         SMALL)))) == SMALL

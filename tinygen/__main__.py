@@ -4,7 +4,6 @@ An expected error is one sentence on stderr and exit code 2; --debug shows
 the traceback. Ctrl-C while training saves, and exits with code 130.
 """
 
-import argparse
 import math
 import os
 import platform
@@ -14,109 +13,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-DEFAULTS = {"gan": {"data": "sprites", "batch": 32, "seed": 0},
-            "vae": {"data": "sprites", "batch": 32, "seed": 0},
-            "cyclegan": {"data": "sprites", "batch": 4, "seed": 0}}
-CONFIG = {  # the settings that each model takes; defaults: the model's
-    "gan": ("width", "loss", "lr", "critic_steps", "classes"),
-    "vae": ("width", "lr", "network", "latent", "decoder", "beta",
-            "classes"),
-    "cyclegan": ("width", "lr", "blocks", "cycle", "identity", "pool",
-                 "schedule")}
-
-
-def positive(text):
-    """A whole number above 0, for argparse."""
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number "
-                                         "above 0")
-    return int(text)
-
-
-def from_zero(text):
-    """A whole number from 0 on, for argparse."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number "
-                                         "from 0 on")
-    return int(text)
-
-
-TRAIN = (  # option, type, default, help; None: as the model or the run has it
-    ("--data", str, None, "sprites (the default); for a gan mnist or a "
-     "folder, for a cyclegan emoji or two folders"),
-    ("--steps", positive, 2000, "train up to this step; default 2000"),
-    ("--out", Path, None, "the run's folder; default runs/MODEL-DATA"),
-    ("--batch", positive, None, "images in a step; default 32, 4 of each "
-     "set for a cyclegan"),
-    ("--seed", from_zero, None, "of every random number; default 0"),
-    ("--width", positive, None, "channels of the networks"),
-    ("--lr", float, None, "learning rate"),
-    ("--loss", str, None, "gan: non_saturating (the default), minimax, "
-     "least_squares, hinge or wasserstein"),
-    ("--critic-steps", positive, None, "gan: updates of D for one of G; "
-     "default 1, and 5 would be usual for wasserstein"),
-    ("--classes", positive, None, "gan, vae: how many labels to learn; 8 "
-     "with sprites, 10 with mnist; default none"),
-    ("--network", str, None, "vae: conv (the default) or dense"),
-    ("--latent", positive, None, "vae: numbers in a code; default 128"),
-    ("--decoder", str, None, "vae: gaussian (the default), or bernoulli for "
-     "pixels of ink or no ink"),
-    ("--beta", float, None, "vae: weight of the KL; default 1"),
-    ("--blocks", from_zero, None, "cyclegan: residual blocks; default 3"),
-    ("--cycle", float, None, "cyclegan: weight of the cycle; default 10"),
-    ("--identity", float, None, "cyclegan: of the identity; default 5"),
-    ("--pool", from_zero, None, "cyclegan: past images; default 50"),
-    ("--schedule", positive, None, "cyclegan: steps until the learning rate "
-     "is 0, falling in the second half; default --steps"),
-    ("--sample-every", positive, 200, "steps between grids; default 200"),
-    ("--checkpoint-every", positive, 200, "default 200 steps"))
-SAMPLE = (
-    ("--n", positive, 64, "how many images; default 64"),
-    ("--out", Path, Path("grid.png"), "the picture; default grid.png"),
-    ("--seed", from_zero, 0, "of the noise; default 0"),
-    ("--label", from_zero, None, "of a model with classes: draw this one; "
-     "default each in turn"))
-EVALUATE = (
-    ("--data", str, None, "the training images, as for train, if the run "
-     "does not name them"),
-    ("--n", positive, 2000, "how many images to judge; default 2000"),
-    ("--to", str, "b", "cyclegan: the set to translate to, b or a"),
-    ("--out", Path, None, "the page; default evaluation.html in the run's "
-     "folder"))
-TRANSLATE = (
-    ("--out", Path, None, "the folder for the translated images"),
-    ("--to", str, None, "b: from the first set to the second; a: back"))
-
-
-def parser():
-    """The command line. Nothing is imported for it: --help is quick."""
-    top = argparse.ArgumentParser(prog="python -m tinygen",
-                                  description="Train and use the models.")
-    commands = top.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="train a model")
-    train.add_argument("model", choices=CONFIG)
-    train.add_argument("--resume", action="store_true",
-                       help="go on with the run in --out, as it was begun")
-    sample = commands.add_parser("sample", help="draw images with a model")
-    sample.add_argument("run", type=Path,
-                        help="a run's folder, or a .safetensors file")
-    translate = commands.add_parser(
-        "translate", help="take images to the other set with a cyclegan")
-    translate.add_argument("run", type=Path, help="as for sample")
-    translate.add_argument("folder", type=Path, help="of images")
-    evaluate = commands.add_parser("evaluate", help="how good is a model?")
-    evaluate.add_argument("run", type=Path, help="as for sample")
-    doctor = commands.add_parser("doctor", help="is everything in place?")
-    for one, options in ((train, TRAIN), (sample, SAMPLE),
-                         (translate, TRANSLATE), (evaluate, EVALUATE),
-                         (doctor, ())):
-        for name, kind, default, text in options:
-            one.add_argument(name, type=kind, default=default, help=text,
-                             nargs="+" if name == "--data" else None,
-                             required=options is TRANSLATE)
-        one.add_argument("--debug", action="store_true",
-                         help="show the traceback of an error")
-    return top
+from tinygen.options import CONFIG, DEFAULTS, parser
 
 
 def train(args):
@@ -159,6 +56,11 @@ def train(args):
           + command(["sample", str(out)], this_python()))
 
 
+def words(value):
+    """A setting as one types it: two folders have a space between."""
+    return " ".join(value) if isinstance(value, list) else value
+
+
 def command(argv, python="python"):
     """The command line, as it is typed."""
     return shlex.join([python, "-m", "tinygen", *argv])
@@ -196,12 +98,17 @@ def stored_run(out, given):
                                 "one without --resume")
     model, meta = training.load_model(out / training.CHECKPOINT)
     stored = meta["config"] | meta.get("fixed", {}) | meta.get("note", {})
+    if given["model"] != model.name:
+        raise ValueError(f"the run in {out} holds a {model.name}, not a "
+                         f"{given['model']}: go on with it by train "
+                         f"{model.name} --resume, or choose another --out")
     stored["model"] = model.name
     for key, value in given.items():
         if value != stored.get(key, value):
-            raise ValueError(f"the run in {out} has {key} {stored[key]}, not "
-                             f"{value}: leave --{key.replace('_', '-')} out, "
-                             "or choose another --out")
+            raise ValueError(f"the run in {out} has {key} "
+                             f"{words(stored[key])}, not {words(value)}: "
+                             f"leave --{key.replace('_', '-')} out, or "
+                             "choose another --out")
     return model, DEFAULTS[model.name] | given | stored
 
 
@@ -214,9 +121,12 @@ def load_images(name, model):
         return data.sprites(10_000, rng=0)[0]
     if name == "mnist":
         return data.mnist()[0]
+    if name == "emoji":
+        raise ValueError("the emoji are two sets, for train cyclegan; here "
+                         "--data takes sprites, mnist, or a folder")
     if not isinstance(name, str) or not Path(name).is_dir():
-        raise ValueError(f"{name} is not a folder of images; --data takes "
-                         "sprites, mnist, or a folder")
+        raise ValueError(f"{words(name)} is not a folder of images; --data "
+                         "takes sprites, mnist, or a folder")
     return read_folder(name)[1]
 
 
@@ -242,9 +152,13 @@ def load_pair(name):
                      for rng, style in enumerate(("solid", "striped"), 1))
     if name == "emoji":
         return data.emoji()
-    if len(name) != 2 or not all(Path(some).is_dir() for some in name):
-        raise ValueError(f"{name} is not two folders of images; --data takes "
-                         "sprites, emoji, or two folders")
+    names = [name] if isinstance(name, str) else name
+    none = [some for some in names if not Path(some).is_dir()]
+    if len(names) != 2 or none:
+        raise ValueError(
+            f"{words(name)} is not two folders of images"
+            + (f" ({none[0]} is no folder)" if none else "")
+            + "; --data takes sprites, emoji, or two folders")
     return tuple(read_folder(some)[1] for some in name)
 
 
@@ -383,9 +297,15 @@ def main(argv=None):
                 "evaluate": evaluate, "doctor": doctor}[args.command](
                     args) or 0
     except KeyboardInterrupt as stop:
-        print(f"\n{stop}", file=sys.stderr)
+        print(f"\n{str(stop) or 'stopped'}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+    except MemoryError as error:
+        if args.debug:
+            raise
+        print(f"tinygen: too little memory ({error}): choose a smaller "
+              "--width, --batch, --pool or --n", file=sys.stderr)
+        return 2
+    except (ValueError, OSError, FloatingPointError) as error:
         if args.debug:
             raise
         print(f"tinygen: {error}", file=sys.stderr)

@@ -22,9 +22,9 @@ from .progress import Progress
 from .sprites import SPRITE_NAMES, sprite_pairs, sprites
 
 __all__ = ["SPRITE_NAMES", "Batches", "ImagePool", "Unpaired", "batches",
-           "cache_folder", "check_batch", "emoji", "folder", "mnist",
-           "read_folder", "save_grid", "sprite_pairs", "sprites", "to_float",
-           "to_uint8"]
+           "cache_folder", "check_batch", "check_shape", "emoji", "folder",
+           "in_range", "mnist", "read_folder", "save_grid", "sprite_pairs",
+           "sprites", "to_float", "to_uint8"]
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
@@ -65,10 +65,15 @@ def in_range(images, who):
     return images
 
 
-def check_batch(images, config):
-    """ValueError unless the images are what the model of `config` trains on:
-    N size size channels, floats in [-1, 1], and not none."""
+def check_shape(images, config):
+    """ValueError unless the images are N size size channels, as `config`
+    says, and not none."""
     c, kind = config, type(config).__name__.removesuffix("Config")
+    if not isinstance(images, np.ndarray) or images.ndim != 4:
+        what = (f"an array of {images.shape}" if isinstance(
+            images, np.ndarray) else f"a {type(images).__name__}")
+        raise ValueError(f"a {kind} takes images N H W C, the batch holds "
+                         f"{what}: make it an array of four axes")
     if len(images) == 0:
         raise ValueError("the batch is empty")
     if images.shape[1:] != (c.size, c.size, c.channels):
@@ -76,6 +81,13 @@ def check_batch(images, config):
             f"this {kind} makes images {c.size} x {c.size} x {c.channels}, "
             f"the batch holds {images.shape[1:]}; set size and channels in "
             f"{kind}Config to those of your images")
+
+
+def check_batch(images, config):
+    """ValueError unless the images are what the model of `config` trains on:
+    N size size channels, floats in [-1, 1], and not none."""
+    check_shape(images, config)
+    kind = type(config).__name__.removesuffix("Config")
     if images.dtype.kind != "f" or not np.abs(images).max() <= LIMIT:
         raise ValueError(
             f"the batch holds {images.dtype} in {images.min():.3g}.."
@@ -101,10 +113,13 @@ class Batches:
         if images.dtype != np.uint8:
             images = in_range(images, "batches").astype(np.float32,
                                                         copy=False)
-        if not 1 <= size <= len(images):
-            raise ValueError(f"a batch of {size} cannot be cut from "
-                             f"{len(images)} images: choose a size from 1 "
-                             f"to {len(images)}")
+        if images.size == 0 or images.ndim == 0:
+            raise ValueError("there are no images to cut a batch from")
+        if size not in range(1, len(images) + 1):
+            raise ValueError(f"a batch of {size!r} cannot be cut from "
+                             f"{len(images)} images: choose a size (--batch) "
+                             f"from 1 to {len(images)}, or add images")
+        size = int(size)
         self.images, self.size, self.rows = images, size, None
         # A generator of its own, so that no other draw disturbs the order
         self.rng = np.random.default_rng(rng).spawn(1)[0]
@@ -148,8 +163,12 @@ class Unpaired:
 
     def __init__(self, images, size, rng):
         orders = np.random.default_rng(rng).spawn(len(images))
-        self.parts = [Batches(some, size, order)
-                      for some, order in zip(images, orders)]
+        self.parts = []
+        for name, some, order in zip("abcdefgh", images, orders):
+            try:
+                self.parts.append(Batches(some, size, order))
+            except ValueError as error:
+                raise ValueError(f"set {name}: {error}") from None
         self.images = tuple(part.images for part in self.parts)
 
     def __iter__(self):
@@ -374,7 +393,7 @@ def read_folder(path, size=28):
     if not images:
         why = (f"none of its {len(bad)} image files can be read: {named}"
                if bad else "no .png, .jpg or other image file is in it")
-        raise ValueError(f"{path} has no images to train on: {why}")
+        raise ValueError(f"{path} has no images: {why}")
     if bad:
         warnings.warn(f"{path}: skipped {len(bad)} of {len(files)} files "
                       f"that cannot be read: {named}", stacklevel=3)
@@ -384,7 +403,10 @@ def read_folder(path, size=28):
 def _read_image(file, size):
     """One image file as uint8 [size, size, 3]."""
     from PIL import Image, ImageOps
-    with Image.open(file) as image:
+    with warnings.catch_warnings():  # large is no error, as long as it opens
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(file)
+    with image:
         image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):  # Pillow would clip at 255

@@ -1,9 +1,14 @@
 """Files that are there whole or not at all, and folders one can write to."""
 
+import errno
 import os
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
+
+# Why a file cannot be written: no room, no right, a folder in its place
+DISK = (errno.ENOSPC, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS,
+        errno.EISDIR)
 
 
 @contextmanager
@@ -27,6 +32,11 @@ def replacing(path):
         with open(part, "rb+") as file:
             os.fsync(file.fileno())  # on the disk before it gets the name
         os.replace(part, path)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise type(error)(f"cannot write {path} ({error.strerror}): make "
+                          "room, or choose another place") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -40,9 +50,13 @@ def writable_folder(path):
     probe = path / f".{secrets.token_hex(4)}.part"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"probe")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"probe")
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
-        raise type(error)(f"cannot write to the folder {path} "
-                          f"({error.strerror}): choose another one") from None
+        why = ("a file is in its place" if isinstance(
+            error, (FileExistsError, NotADirectoryError)) else error.strerror)
+        raise type(error)(f"cannot write to the folder {path} ({why}): "
+                          "choose another one") from None
     return path

@@ -11,6 +11,7 @@ samples/, drawn from the same noise each time.
 import csv
 import dataclasses
 import math
+import numbers
 import re
 import signal
 import threading
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygen import checkpoint
-from tinygen.data import batches, save_grid
+from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.layers import load_state, state
 from tinygen.files import replacing, writable_folder
 from tinygen.models.labels import check_labels
@@ -108,7 +109,14 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     model or other images), OSError (out cannot be written), and
     FloatingPointError (NaN or infinity; the last checkpoint stays).
     """
+    for name, value, least in (("steps", steps, 0), ("sample_every",
+            sample_every, 1), ("checkpoint_every", checkpoint_every, 1)):
+        if not isinstance(value, numbers.Integral) or value < least:
+            raise ValueError(f"{name} is {value!r}; it must be a whole "
+                             f"number from {least}")
     run = Run(model, images, batch, seed, out, note, labels)
+    if hasattr(model, "check_steps"):
+        model.check_steps(steps)
     if resume:
         run.resume()
     else:
@@ -146,6 +154,9 @@ class Run:
             raise ValueError(f"a {model.name} trains on " + (
                 "one set of images, not on a tuple" if self.pair else
                 "two sets of images: give a tuple (a, b)"))
+        if hasattr(model.config, "size"):
+            for some in self.pair[0] if self.pair else (images,):
+                check_shape(some, model.config)
         self.fixed = {"batch": batch, "seed": seed,
                       "images": list(map(fingerprint, images)) if self.pair
                       else fingerprint(images)}
@@ -194,12 +205,17 @@ class Run:
             self.model.name, dataclasses.asdict(config))
         self._check_fixed(meta.get("fixed"))
         load_arrays(self.model, _part(arrays, "model."), self.path)
-        self.history = History({
-            name: arrays["history." + name] for name in meta["columns"]})
-        self.step, self.seconds = meta["step"], meta["seconds"]
-        self.rng.bit_generator.state = meta["rng"]
-        self.batches.load_state(meta["batches"])
-        self.note = meta["note"] | self.note
+        try:
+            self.history = History({
+                name: arrays["history." + name] for name in meta["columns"]})
+            self.step, self.seconds = meta["step"], meta["seconds"]
+            self.rng.bit_generator.state = meta["rng"]
+            self.batches.load_state(meta["batches"])
+            self.note = meta["note"] | self.note
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.path} cannot be resumed, for its header lacks "
+                f"something ({error}): start another run") from error
 
     def _check_fixed(self, stored):
         if stored is None:
@@ -243,8 +259,14 @@ class Run:
         """Write the grid of samples, always from the same noise."""
         if self.out is not None:
             rng = np.random.default_rng(self.fixed["seed"])
-            save_grid(self.model.sample(64, rng, *self.pair),
-                      self.out / "samples" / f"{self.step:06}.png")
+            grid = self.model.sample(64, rng, *self.pair)
+            try:
+                save_grid(grid, self.out / "samples" / f"{self.step:06}.png")
+            except OSError as error:
+                self.save()  # smaller than to train these steps again
+                raise OSError(f"the samples of step {self.step} could not "
+                              f"be saved ({error}); {self._last()}"
+                              ) from error
 
     def save(self):
         """Write history.csv, then the checkpoint, each as a whole."""

@@ -52,6 +52,7 @@ def attempt(function, call, names, mutates=False):
     named = fresh(call.named, mutates)
     held = list(zip(names, (*inputs, *named.values())))
     before = [(name, a, a.copy()) for name, x in held for a in arrays(x)]
+    lists = [(name, x, list(x)) for name, x in held if type(x) is list]
     outcome = Outcome()
     try:
         value = function(*inputs, **named)
@@ -69,6 +70,9 @@ def attempt(function, call, names, mutates=False):
             outcome.changed.append(name)
             if now.shape == then.shape:
                 now[...] = then  # a Tensor is shared with the check
+    for name, now, then in lists:
+        if not mutates and list(map(id, now)) != list(map(id, then)):
+            outcome.changed.append(name)
     return outcome
 
 
@@ -114,7 +118,7 @@ class Answer:
         if outcome.changed:
             raise Wrong("Your function writes to its argument"
                         f" {outcome.changed[0]}. Whoever called it still"
-                        " needs that: make a new array.")
+                        " needs that: make a new one.")
         return outcome
 
     def result(self, call):

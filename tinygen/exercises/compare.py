@@ -72,12 +72,18 @@ def _different_values(a, b, tol):
     if not bad.any():
         return ""
     if a.ndim == 0:
-        return f"{number(b)} is right, you have {number(a)}."
+        return _right_and_yours(b, a)
     at = tuple(int(i) for i in argwhere(bad)[0])
     some = int(bad.sum())
     return (f"{some} of {a.size} numbers differ, first at"
-            f" {list(at)}: {number(b[at])} is right, you have"
-            f" {number(a[at])}.")
+            f" {list(at)}: {_right_and_yours(b[at], a[at])}")
+
+
+def _right_and_yours(right, yours):
+    said = [number(right), number(yours)]
+    if said[0] == said[1]:  # they differ further behind the point
+        said = [str(right), str(yours)]
+    return f"{said[0]} is right, you have {said[1]}."
 
 
 def _apart(a, b):

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from tinygen import checkpoint, data
-from tinygen.engine.autograd import Tensor, grad
+from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import parameters, state
 from tinygen.engine.losses import cross_entropy
 from tinygen.engine.optim import Adam, linear_decay
@@ -69,14 +69,25 @@ def train(of, images, answers, epochs=5, batch=64, lr=2e-3, seed=0):
             opt.step(grad(loss, list(weights.values())),
                      linear_decay(lr, step, 0, steps))
             line.update(step + 1, f"loss {loss.item():.3f}")
+    standardize(net, images[:10_000])
     return net
+
+
+def standardize(net, images):
+    """Set the mean and deviation of the features, as these images have
+    them."""
+    with no_grad():
+        x = np.concatenate([net.trunk(Tensor(data.to_float(
+            images[k:k + 500]))).data for k in range(0, len(images), 500)])
+    net.mean[:], net.std[:] = x.mean(axis=0), x.std(axis=0)
 
 
 def accuracy(net, images, answers):
     """The share of right answers to each question: Q numbers."""
     right = []
     for k in range(0, len(images), 500):
-        logits = net(Tensor(data.to_float(images[k:k + 500]))).data
+        with no_grad():
+            logits = net(Tensor(data.to_float(images[k:k + 500]))).data
         parts = np.split(logits, np.cumsum(net.answers)[:-1], axis=1)
         said = np.stack([part.argmax(axis=1) for part in parts], axis=1)
         right.append(said == answers[k:k + 500])

@@ -27,12 +27,13 @@ class Estimate(float):
         self.n, self.note = n, note
         return self
 
-    def __str__(self):
+    def __repr__(self):
         between = "" if self.low is None else (
             f" (95 %: {self.low:.4g} to {self.high:.4g})")
-        return f"{self.value:.4g}{between}, {self.note}"
+        return f"{self.value:.4g}{between}"
 
-    __repr__ = __str__
+    def __str__(self):
+        return f"{self!r}, {self.note}"
 
     def __reduce__(self):       # else pickle would keep the value alone
         return Estimate, (self.value, self.low, self.high, self.n, self.note)

@@ -56,9 +56,17 @@ class Classifier:
             *layers, Flatten(), Linear(9 * 64, FEATURES, rng=rng),
             LeakyReLU())
         self.last = Linear(FEATURES, sum(self.answers), gain=0.1, rng=rng)
+        # Of the trunk's numbers, over the training images: see features
+        self.mean = np.zeros(FEATURES, np.float32)
+        self.std = np.ones(FEATURES, np.float32)
 
     def __call__(self, x, train=False, rng=None):
         return self.last(self.trunk(x, train))
+
+    def features(self, x):
+        """What the last layer is given, each with mean 0 and deviation 1
+        over the training images."""
+        return (self.trunk(x) - self.mean) / self.std
 
 
 def weights(of):
@@ -75,14 +83,15 @@ def classifier(of):
 
 
 def features(images, of="sprites"):
-    """What the last layer of the classifier is given: float64 N 64.
+    """What the last layer of the classifier is given: float64 N 64, each
+    with mean 0 and deviation 1 over the classifier's training images.
 
     images: uint8, or floats in [-1, 1]; N 28 28 3 for "sprites", N 28 28 1
     for "mnist"; or an iterable of such batches, which are not kept.
     ValueError: another shape or set, no images, NaN, values outside
     [-1, 1], or images that seem to be scaled to [0, 1].
     """
-    return _stream(images, of, lambda net, x: net.trunk(x))
+    return _stream(images, of, lambda net, x: net.features(x))
 
 
 def probabilities(images, of="sprites"):

@@ -89,7 +89,8 @@ def ssim(images, truth):
     with a = (0.01 L)^2, b = (0.03 L)^2 and L = 2, the range of the values,
     which are counted from black; means m, variances s^2 and covariance
     under a Gaussian window, 11 x 11, sigma 1.5, averaged over the places
-    where it fits, and over channels. Wang et al. (2004). ValueError: shapes that differ, sides below 11.
+    where it fits, and over channels. Wang et al. (2004).
+    ValueError: shapes that differ, sides below 11.
     """
     from scipy.ndimage import correlate1d
     x, y = (1 + _as_float(a, "ssim").astype(np.float64) for a in _alike(

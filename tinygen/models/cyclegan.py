@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.data import ImagePool, check_batch, to_float
+from tinygen.data import ImagePool, check_batch, in_range, to_float
 from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import (
     Conv2d,
@@ -246,6 +246,8 @@ class CycleGAN:
         images = np.asarray(images)
         if images.dtype == np.uint8:
             images = to_float(images)
+        images = in_range(images, "translate").astype(
+            self.g_parameters[0].dtype, copy=False)
         if images.ndim != 4 or images.shape[3] != self.config.channels or min(
                 images.shape[1:3]) < 8:
             raise ValueError(
@@ -289,9 +291,14 @@ class CycleGAN:
         if len(images[0]) != len(images[1]):
             raise ValueError("the batches of a and of b must be as large: "
                              f"{len(images[0])} and {len(images[1])}")
-        if self.opt_g.t >= self.config.schedule:
-            raise ValueError(
-                f"the schedule ended after step {self.config.schedule}, "
-                "where the learning rate is 0: for a longer training set "
-                "schedule in CycleGANConfig (--schedule) before it begins")
+        self.check_steps(int(self.opt_g.t) + 1)
         return images
+
+    def check_steps(self, steps):
+        """ValueError: the schedule ends before step number `steps`."""
+        if steps > self.config.schedule:
+            raise ValueError(
+                f"the schedule ends after step {self.config.schedule}, where "
+                f"the learning rate is 0, so it can not train up to step "
+                f"{steps}: for a longer training set schedule in "
+                "CycleGANConfig (--schedule) before it begins")

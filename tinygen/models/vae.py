@@ -372,6 +372,8 @@ class VAE:
         with k or N.
         """
         check_batch(images, self.config)
+        if k < 1:
+            raise ValueError(f"k is {k}; it must be at least 1")
         images = self.told(images, labels)
         found, at_once = [], max(1, rows // k)
         for start in range(0, len(images), at_once):

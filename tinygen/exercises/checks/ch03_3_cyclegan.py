@@ -28,6 +28,8 @@ def pushed_mass(answer):
         f"The shares of G(x) add up to {np.sum(q):.4f}. Every picture goes"
         " somewhere: they must add up to 1.")
     answer.on(np.array([1, 1, 5, 0, 5, 5]), p).gives()
+    answer.on(np.array([1, 0, 0]), np.array([0.5, 0.3, 0.2])).gives(
+        np.array([0.5, 0.5, 0.]), "nothing becomes picture 2")
     answer.on(np.array([3, 0, 1, 2]), p[:4]).gives()
 
 
@@ -66,10 +68,24 @@ def trivial_cycle(answer):
     answer.on(np.array([[0., -1.], [1., 0.]]), np.array([1., 0.])).gives()
 
 
+def _count(pairs):
+    return None if pairs is None else len(pairs)
+
+
 @exercise(FULL)
 def surviving_maps(answer):
-    answer.on().gives(because="judge: 1 if G(x) is spread evenly over [2, 4];"
-                              " cycle: 1 if no two x share one G(x)")
+    answer.on().then(_count).gives(
+        7, "one pair for each of the seven translations")
+    for k, why in enumerate((
+            "2 + 2x: even, and one x for each y",
+            "2 + x: nothing above 3; x = y - 2",
+            "4 - 2x: even, and one x for each y",
+            "2 + 2|2x - 1|: even, each slope is 4 or -4; two x for each y",
+            "2 + 2x^2: crowded near 2, where the slope is small; one x each",
+            "2 + 2(5x mod 1): even; five x for each y",
+            "3: always the same; every x has this y")):
+        answer.on().then(lambda maps, k=k: tuple(maps[k])).gives(
+            because=f"(judge, cycle) of number {k + 1}, {why}")
 
 
 # --------------------------------------------------------- the full objective
@@ -94,9 +110,9 @@ def lsgan_optimum(answer):
     answer.on(np.array([0.5, 0.5]), np.array([0.25, 0.]), 0., 1.).gives(
         np.array([2 / 3, 1.]), "0.5 / (0.5 + 0.25), and where nothing is"
         " made, 1")
-    answer.on(np.array([0.5, 0.]), np.array([0.25, 0.]), -1., 2.).gives(
-        np.array([1., 0.5]), "(2 x 0.5 - 1 x 0.25) / 0.75 = 1; where neither"
-        " occurs, the middle between -1 and 2")
+    answer.on(np.array([0.5, 0.]), np.array([0.25, 0.]), -2., 4.).gives(
+        np.array([2., 1.]), "(4 x 0.5 - 2 x 0.25) / 0.75 = 2; where neither"
+        " occurs, the middle between -2 and 4")
     rng = _rng()
     p, q = rng.dirichlet(np.ones(5), 2)
     best = np.asarray(answer(p, q, -1., 1.))
@@ -124,8 +140,8 @@ def l1_minimiser(answer):
         0., "v costs 0.75 v + 0.25 (1 - v), which grows with v")
     answer.on(np.array([5., 1., 2.]), np.array([0.3, 0.4, 0.3])).gives(
         2., "in order 1, 2, 5: below 2 lies 0.4 of the mass, above it 0.3")
-    answer.on(np.array([1., 0.]), np.array([0.5, 0.5])).gives(
-        0., "every v from 0 to 1 costs the same; the smallest is asked for")
+    answer.on(np.array([1., -1.]), np.array([0.5, 0.5])).gives(
+        -1., "every v from -1 to 1 costs the same; the smallest is asked for")
     answer.on(np.array([0., 3., 4.]), np.array([0.6, 0.2, 0.2])).gives(
         0., "0.6 of the mass lies at 0: a step to the right costs 0.6 and"
         " gains 0.4")
@@ -157,17 +173,26 @@ def _halved(pictures):
     return pictures / 2 + 0.25
 
 
-def _old_one_first(pictures):
-    return np.concatenate([[10.], pictures[1:]])
+class Pool:
+    """Keeps each batch's first picture, shows an old one in its place."""
+
+    def __init__(self):
+        self.old = [30., 20., 10.]
+
+    def __call__(self, pictures):
+        self.old.insert(0, pictures[0])
+        return np.array([self.old.pop(), *pictures[1:]])
 
 
 @exercise('3.3, "The steps"')
 def mend_cycle_order(answer):
-    answer.on(np.array([1., 2.]), _doubled, _halved, _old_one_first).gives(
+    answer.on(np.array([1., 2.]), _doubled, _halved, Pool()).gives(
         (0.25, np.array([10., 4.])), "G makes 2 and 4, F makes 1.25 and 2.25"
         " of them; the judge is shown the old 10 and the new 4")
-    answer.on(_rng().normal(size=5), _halved, _doubled,
-              _old_one_first).gives()
+    answer.on(np.array([0., 1.]), _halved, np.round, Pool()).gives(
+        (0., np.array([10., 0.75])), "G makes 0.25 and 0.75, F makes 0 and"
+        " 1 of them: nothing is lost")
+    answer.on(_rng().normal(size=5), _halved, np.square, Pool()).gives()
 
 
 @exercise(POOL)

@@ -9,7 +9,6 @@ DISCRIMINATORS = '4.3, "The discriminators"'
 POOL = '4.3, "The pool of past images"'
 OBJECTIVE = '4.3, "The objective"'
 STEP = '4.3, "One step"'
-TERMS = '4.3, "What each term does"'
 
 
 def _rng():
@@ -34,6 +33,7 @@ def _map(name, function):
     return function
 
 
+same = _map("same", lambda x: x)
 doubled = _map("doubled", lambda x: 2 * x)
 minus_one = _map("minus_one", lambda x: x - 1)
 tenth = _map("tenth", lambda x: x / 10)
@@ -217,7 +217,7 @@ def mend_detach(answer):
     case.then(_arrays).gives(tol=1e-5)
 
 
-@exercise('4.3, "Training"')
+@exercise(STEP)
 def linear_decay(answer):
     answer.on(8., 150, 100, 200).gives(
         4., "150 is half-way between 100 and 200: half of 8")
@@ -242,14 +242,14 @@ def psnr(answer):
     case.then(_array).gives(tol=1e-5)
 
 
-@exercise(TERMS)
+@exercise(OBJECTIVE)
 def trivial_pairs(answer):
     answer.on().gives(
         because="|F(G(x)) - x| + |G(F(y)) - y|, and |G(y) - y| + |F(x) - x|,"
                 " with x = 0.5 and y = -0.3", tol=1e-6)
 
 
-@exercise(TERMS)
+@exercise('3.3, "The full objective"')
 def maps_left(answer):
     answer.on(2).gives(
         (4, 2), "G may send the two images of X to those of Y in 2 ways, F"
@@ -267,6 +267,7 @@ def hidden_signal(answer):
         0., "2 + 0.1 and 6 - 0.3 are rounded to what 2 and 6 are: nothing of"
         " the noise arrives")
     rng = _rng()
+    answer.on(x, same, cubed, noise).gives(tol=1e-5)
     answer.on(x, doubled, minus_one, noise).gives(tol=1e-5)
     answer.on(rng.normal(size=(3, 4)), doubled, cubed,
               rng.normal(size=(3, 4))).gives(tol=1e-5)

@@ -25,6 +25,13 @@ def pushed_mass__counted(g, p):
     return np.bincount(g, minlength=len(p)) / len(p)
 
 
+def pushed_mass__too_short(g, p):
+    """The answer ends at the last picture that is made. Y has as many
+    pictures as X, and those that nothing becomes count 0: see
+    `minlength`."""
+    return np.bincount(g, weights=p)
+
+
 def pushed_density__signs_kept(densities, slopes):
     """A falling G turns a stretch round; it does not make its mass
     negative. The length grows by the *size* of the slope."""
@@ -77,6 +84,26 @@ def measure_preserving__not_come_back(c, degrees):
     return turn @ np.linalg.inv(lower)
 
 
+def measure_preserving__not_made_round(c, degrees):
+    """L^-1 is missing: L makes an oblong cloud of a round one, and this one
+    is oblong before. First undo L, then turn."""
+    lower, turn = _parts(c, degrees)
+    return lower @ turn
+
+
+def measure_preserving__in_radians(c, degrees):
+    """The angle is given in degrees; np.cos and np.sin take radians."""
+    lower, turn = _parts(c, np.degrees(degrees))
+    return lower @ turn @ np.linalg.inv(lower)
+
+
+def measure_preserving__row_vectors(c, degrees):
+    """This is the transpose of what is asked: it maps rows, x S. Here the
+    points are columns, S x."""
+    lower, turn = _parts(c, degrees)
+    return (lower @ turn @ np.linalg.inv(lower)).T
+
+
 def measure_preserving__turned_the_other_way(c, degrees):
     """Right, but turned clockwise. A positive angle turns the first axis
     towards the second: R = [[cos, -sin], [sin, cos]]."""
@@ -99,6 +126,12 @@ def trivial_cycle__shifted_twice(a, b):
     as far. To undo a shift, take it away."""
     inverse = np.linalg.inv(a)
     return inverse, inverse @ b
+
+
+def trivial_cycle__shift_kept(a, b):
+    """The matrix is right. The shift is G's own, and there and back it would
+    be added again: solve y = A x + b for x, with b in it."""
+    return np.linalg.inv(a), b
 
 
 def trivial_cycle__transposed(a, b):
@@ -149,6 +182,31 @@ def full_objective__cycle_alone(real_y, made_y, real_x, made_x, cycle, lam):
     Section: 3.3, "What a cycle alone accepts"
     """
     return lam * cycle
+
+
+def full_objective__sums(real_y, made_y, real_x, made_x, cycle, lam):
+    """The logarithms were added up. E is a mean: a larger batch must not
+    count for more."""
+    return (np.sum(np.log(real_y)) + np.sum(np.log(1 - made_y))
+            + np.sum(np.log(real_x)) + np.sum(np.log(1 - made_x))
+            + lam * cycle)
+
+
+def full_objective__log_of_the_mean(real_y, made_y, real_x, made_x, cycle,
+                                    lam):
+    """This takes the logarithm of a mean. Asked is the mean of the
+    logarithms, which is smaller."""
+    return (np.log(np.mean(real_y)) + np.log(1 - np.mean(made_y))
+            + np.log(np.mean(real_x)) + np.log(1 - np.mean(made_x))
+            + lam * cycle)
+
+
+def full_objective__judges_loss(real_y, made_y, real_x, made_x, cycle, lam):
+    """The adversarial losses have the wrong sign. In L the judges' terms are
+    what the judges *raise*: logarithms of probabilities, below 0."""
+    return lam * cycle - (np.mean(np.log(real_y)) + np.mean(
+        np.log(1 - made_y)) + np.mean(np.log(real_x)) + np.mean(
+        np.log(1 - made_x)))
 
 
 def full_objective__one_direction(real_y, made_y, real_x, made_x, cycle,
@@ -224,6 +282,14 @@ def lsgan_optimum__yes_or_no(p, q, made, real):
     return np.where(p > q, real, np.where(q > p, made, (real + made) / 2.))
 
 
+def lsgan_optimum__half_for_the_middle(p, q, made, real):
+    """Right, except where a picture never occurs: 1/2 is the middle of the
+    labels 0 and 1 only."""
+    mass = p + q
+    return np.where(mass > 0, (real * p + made * q)
+                    / np.where(mass > 0, mass, 1), 0.5)
+
+
 def lsgan_optimum__nothing_over_nothing(p, q, made, real):
     """Right, except where a picture never occurs: 0 / 0 is not a number.
     Give the middle of the labels there."""
@@ -253,6 +319,13 @@ def pearson_divergence__the_whole_sum(p, q):
     there."""
     mass = p + q
     return np.sum(q ** 2 / np.where(mass > 0, mass, 1))
+
+
+def pearson_divergence__a_quarter(p, q):
+    """This is what the sum is above 1/2. It is a *quarter* of chi^2: two
+    distributions with nothing in common have chi^2 = 2."""
+    mass = p + q
+    return np.sum((p - q) ** 2 / np.where(mass > 0, mass, 1)) / 4
 
 
 def pearson_divergence__not_divided(p, q):
@@ -294,6 +367,17 @@ def l1_minimiser__not_sorted(values, shares):
     return values[np.argmax(np.cumsum(shares) >= 0.5 - 1e-12)]
 
 
+def l1_minimiser__shares_not_sorted(values, shares):
+    """The values were sorted and the shares were not: each value now has
+    another one's share. Sort both by np.argsort(values)."""
+    return np.sort(values)[np.argmax(np.cumsum(shares) >= 0.5 - 1e-12)]
+
+
+def l1_minimiser__cost(values, shares):
+    """This is what the best v costs. Asked is v."""
+    return min(np.sum(shares * np.abs(v - values)) for v in values)
+
+
 def l1_minimiser__largest(values, shares):
     """Where exactly half of the mass lies below, every v between two values
     costs the same, and the exercise asks for the smallest. This is the
@@ -316,6 +400,23 @@ def patch_window__no_padding(sizes, strides, pads, i):
     left by as many pixels."""
     layers = list(zip(sizes, strides, pads))
     return _window(i, layers[::-1], padded=False)
+
+
+def patch_window__padding_not_scaled(sizes, strides, pads, i):
+    """All paddings count one pixel each in this. A zero beside a later layer
+    is as wide as all strides before it, multiplied."""
+    layers = list(zip(sizes, strides, pads))
+    first, last = _window(i, layers[::-1], padded=False)
+    return first - sum(pads), last - sum(pads)
+
+
+def patch_window__wider_by_padding(sizes, strides, pads, i):
+    """The padding made the window wider. It moves both of its ends to the
+    left; how many numbers a window has does not depend on it."""
+    first = last = i
+    for size, stride, pad in list(zip(sizes, strides, pads))[::-1]:
+        first, last = first * stride - pad, last * stride + pad + size - 1
+    return first, last
 
 
 def patch_window__from_the_input(sizes, strides, pads, i):
@@ -371,6 +472,30 @@ def mend_cycle_order__pool_bypassed(x, g, f, pool):
     return np.mean(np.abs(f(new) - x)), new
 
 
+def mend_cycle_order__asked_twice(x, g, f, pool):
+    """The pool was asked twice in one round. Each time it takes the new
+    pictures in and gives old ones away: ask it once, and keep what it
+    says."""
+    new = g(x)
+    pool(new)
+    return np.mean(np.abs(f(new) - x)), pool(new)
+
+
+def mend_cycle_order__size_of_the_mean(x, g, f, pool):
+    """The mean was taken before the absolute value. Then a picture that
+    comes back too bright makes up for one that is too dark."""
+    new = g(x)
+    return np.abs(np.mean(f(new) - x)), pool(new)
+
+
+def mend_cycle_order__squares(x, g, f, pool):
+    """The differences were squared. The cycle loss takes absolute values.
+    Section: 3.3, "Absolute values in the cycle"
+    """
+    new = g(x)
+    return np.mean((f(new) - x) ** 2), pool(new)
+
+
 def mend_cycle_order__pool_of_inputs(x, g, f, pool):
     """The pool was asked before G. It holds translated pictures, for the
     judge of Y; real ones of X do not belong in it."""
@@ -394,6 +519,12 @@ def expected_pool_age__coin_counted_twice(size, share):
     """The second number is right. The first is the mean over *all* that is
     shown, and the part 1 - share of them has the age 0."""
     return size / share, size / share
+
+
+def expected_pool_age__exchanged(size, share):
+    """The two numbers have changed places: of all that is shown first, then
+    of what comes out of the pool."""
+    return size / share, size
 
 
 def expected_pool_age__all_waited(size, share):
@@ -421,7 +552,7 @@ def expected_pool_age__fewer_wait_less(size, share):
 
 
 def _world(g, f, p_x, p_y, lam, judges=True, labels=(0, 1), other=False,
-           flat=False, both=True):
+           flat=False, both=True, looked_up=True):
     """The objective with one thing changed."""
     n = np.arange(len(g))
 
@@ -434,8 +565,10 @@ def _world(g, f, p_x, p_y, lam, judges=True, labels=(0, 1), other=False,
     d_y, d_x = judge(p_y, q_y), judge(p_x, q_x)
     if other:
         d_y, d_x = judge(p_x, q_y), judge(p_y, q_x)
-    judged = judges * (np.sum(p_x * (d_y[g] - 1) ** 2)
-                       + both * np.sum(p_y * (d_x[f] - 1) ** 2))
+    if looked_up:
+        d_y, d_x = d_y[g], d_x[f]
+    judged = judges * (np.sum(p_x * (d_y - 1) ** 2)
+                       + both * np.sum(p_y * (d_x - 1) ** 2))
     w_x, w_y = (np.full(len(n), 1 / len(n)),) * 2 if flat else (p_x, p_y)
     lost = np.sum(w_x[f[g] != n]) + both * np.sum(w_y[g[f] != n])
     return judged + lam * lost
@@ -463,10 +596,24 @@ def toy_cyclegan_capstone__judges_exchanged(g, f, p_x, p_y, lam):
 
 
 def toy_cyclegan_capstone__labels_exchanged(g, f, p_x, p_y, lam):
-    """These judges say 1 for made and 0 for real. Then the generators,
-    which want to hear 1, are rewarded for being caught. lsgan_optimum takes
-    the label for made first."""
+    """Here the generators pay most when nobody sees through them. A judge is
+    lsgan_optimum(real ones, made ones, 0, 1), and what the generators pay
+    is (D - 1)^2."""
     return _world(g, f, p_x, p_y, lam, labels=(1, 0))
+
+
+def toy_cyclegan_capstone__verdicts_not_looked_up(g, f, p_x, p_y, lam):
+    """D_Y(G(x)) is the verdict on picture g[x] of Y. d_y alone lists the
+    verdicts on pictures 0, 1, ...; look them up: d_y[g]."""
+    return _world(g, f, p_x, p_y, lam, looked_up=False)
+
+
+def toy_cyclegan_capstone__kept_pays(g, f, p_x, p_y, lam):
+    """These generators pay for the pictures that come back. Lost are those
+    with F(G(x)) != x."""
+    paid = _world(g, f, p_x, p_y, 0)
+    lost = _world(g, f, p_x, p_y, 1) - paid
+    return paid + lam * (2 - lost)
 
 
 def toy_cyclegan_capstone__unweighted_cycle(g, f, p_x, p_y, lam):

@@ -15,12 +15,6 @@ def reflect_rows__edge_repeated(rows, width):
                       rows[:, -width:][:, ::-1]])
 
 
-def reflect_rows__edge_only(rows, width):
-    """The edge pixel was copied into the whole border. A filter sees a flat
-    strip there, which no image has. Mirror the pixels further in."""
-    return np.hstack([*[rows[:, :1]] * width, rows, *[rows[:, -1:]] * width])
-
-
 def reflect_rows__zeros(rows, width):
     """The border is 0. That is what reflection is to replace: a frame of
     grey that the network sees in every image, and passes on."""
@@ -73,12 +67,6 @@ def mend_padding__all_on_each_side(image, filters):
     return _convolved(image, filters, filters.shape[0] - 1)
 
 
-def mend_padding__whole_window(image, filters):
-    """The border is as wide as the window. The window's middle pixel stands
-    on a pixel of the image: only what is beside it needs a border."""
-    return _convolved(image, filters, filters.shape[0])
-
-
 def mend_padding__zeros(image, filters):
     """The width is right, but the border is filled with zeros now. Leave
     the mode as it was: the listing mirrors the image."""
@@ -101,10 +89,10 @@ def residual_block__relu_after_sum(x, w1, w2):
     return np.maximum(x + _filtered(np.maximum(_filtered(x, w1), 0), w2), 0)
 
 
-def residual_block__relu_twice(x, w1, w2):
-    """There is a second ReLU, behind the second filter. Then the change is
-    never below 0: the block can make pixels brighter only."""
-    return x + np.maximum(_filtered(np.maximum(_filtered(x, w1), 0), w2), 0)
+def residual_block__no_relu(x, w1, w2):
+    """The positive part between the two filters is missing. Without it the
+    two are one longer filter, and a stack of blocks is no more than that."""
+    return x + _filtered(_filtered(x, w1), w2)
 
 
 def residual_block__zeros_at_the_border(x, w1, w2):
@@ -312,12 +300,6 @@ def pool_age__half_way(size):
     return 2 * size, size / 2
 
 
-def pool_age__coin_alone(size):
-    """This looks at the coin and forgets the slots: after a coin above 1/2
-    one of *all* slots is emptied, and it is rarely the one you watch."""
-    return 2, 1
-
-
 # --------------------------------------------------------------- the objective
 
 
@@ -355,6 +337,12 @@ def cycle_loss__squared(x, y, g, f):
     return np.mean((f(g(x)) - x) ** 2) + np.mean((g(f(y)) - y) ** 2)
 
 
+def cycle_loss__summed(x, y, g, f):
+    """The differences were added up. Read the norms as means here, so that
+    the loss does not grow with the number of pixels."""
+    return np.abs(f(g(x)) - x).sum() + np.abs(g(f(y)) - y).sum()
+
+
 def cycle_loss__signs_kept(x, y, g, f):
     """The absolute value is missing, or was taken after the mean: pixels
     that are too bright pay for others that are too dark."""
@@ -385,9 +373,10 @@ def identity_loss__one_generator(x, y, g, f):
     return _l1(g(y), y)
 
 
-def identity_loss__squared(x, y, g, f):
-    """These are squares. The bars with the index 1 mean absolute values."""
-    return np.mean((g(y) - y) ** 2) + np.mean((f(x) - x) ** 2)
+def identity_loss__summed(x, y, g, f):
+    """The differences were added up. Read the norms as means here, so that
+    the loss does not grow with the number of pixels."""
+    return np.abs(g(y) - y).sum() + np.abs(f(x) - x).sum()
 
 
 def _apply(net, images):
@@ -510,6 +499,15 @@ def mend_detach__cut_for_both(g, d, x, y, lr):
     return g - lr * gg, d - lr * dd
 
 
+def mend_detach__made_again(g, d, x, y, lr):
+    """G is right. But D was shown fakes of the G that has already stepped.
+    Both losses are those of before the steps: take both slopes first."""
+    (gg, _), _ = _two_slopes(g, d, x, y)
+    g = g - lr * gg
+    _, (_, dd) = _two_slopes(g, d, x, y)
+    return g, d - lr * dd
+
+
 def linear_decay__from_the_beginning(lr, step, start, end):
     """It falls from step 0 on: `start` was not used. Until then the rate
     stays as it is."""
@@ -538,12 +536,6 @@ def linear_decay__share_gone(lr, step, start, end):
     """The share of the way that lies *behind* was taken: the rate rises.
     Take the share that is left."""
     return lr * min(max((step - start) / (end - start), 0), 1)
-
-
-def linear_decay__one_step_early(lr, step, start, end):
-    """This is the rate of the next step. At `start` itself the rate is
-    still lr."""
-    return lr * min(max((end - step - 1) / (end - start), 0), 1)
 
 
 def linear_decay__library(lr, step, start, end):
@@ -697,6 +689,16 @@ def hidden_signal__signs_kept(x, g, f, noise):
     return np.mean(f(g(x) + noise) - f(g(x))) / np.mean(noise)
 
 
+def hidden_signal__in_place(x, g, f, noise):
+    """The noise was added in place, with +=. A G that returns what it was
+    given hands you x itself, which is another image then: y + noise makes a
+    new one."""
+    y = g(x)
+    clean = f(y)
+    y += noise
+    return _l1(f(y), clean) / _l1(noise, 0)
+
+
 # -------------------------------------------------------------------- capstone
 
 
@@ -747,12 +749,4 @@ def cyclegan_step_capstone__new_fakes(nets, pools, x, y, coins, slots, lr):
     """The fakes for the discriminators were made again, with the new
     generators. The step makes them once, at its beginning."""
     slopes, pools = _step(nets, pools, x, y, coins, slots, lr=lr)
-    return nets - lr * slopes, pools
-
-
-def cyclegan_step_capstone__judges_stay(nets, pools, x, y, coins, slots, lr):
-    """The generators are right, but the discriminators did not move. They
-    take their step in the same round."""
-    slopes, pools = _step(nets, pools, x, y, coins, slots)
-    slopes[2:] = 0
     return nets - lr * slopes, pools
