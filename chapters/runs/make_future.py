@@ -31,6 +31,7 @@ SMALL = {"noise": 32, "width": 12, "lr": 5e-4, "average": 0.99}
 HINGE = SMALL | {"loss": "hinge"}
 SPECTRAL = HINGE | {"spectral": True}
 CODES = {"width": 8, "latent": 8, "sigma": 1.0, "lr": 2e-3, "classes": 8}
+PLANE = {"width": 8, "latent": 2, "sigma": 0.3, "lr": 2e-3}
 
 # name: (model, settings, steps, what is not as usual: the seed, how many
 # images, whether copies of them are moved about)
@@ -45,17 +46,17 @@ RUNS = {
     "few_moved": ("gan", SMALL, 1500, {"n": 50, "moved": True}),
     "some": ("gan", SMALL, 1500, {"n": 250}),
     "some_moved": ("gan", SMALL, 1500, {"n": 250, "moved": True}),
-    "few_long": ("gan", SMALL, 6000, {"n": 50}),
     "width_4": ("gan", SMALL | {"width": 4}, 1500, {}),
     "width_8": ("gan", SMALL | {"width": 8}, 1500, {}),
-    "width_24": ("gan", SMALL | {"width": 24}, 1500, {}),
     "classes": ("gan", SMALL | {"classes": 8}, 2000, {}),
     "vae": ("vae", CODES, 2500, {}),
     "vae_sharp": ("vae", CODES | {"sigma": 0.2}, 2500, {}),
+    "hoard": ("vae", PLANE, 2000, {"n": 50}),
+    "share": ("vae", PLANE, 2000, {}),
     "colour": ("cyclegan", {"width": 8, "blocks": 2, "schedule": 600}, 600,
                {}),
 }
-STORED = ("plain", "few_long", "classes", "vae", "colour")    # their weights
+STORED = ("plain", "classes", "vae", "hoard", "share", "colour")  # weights
 
 
 def sprites(n, rng):
@@ -168,6 +169,18 @@ def decibels(model):
                 ("b_as_a", b, a))}
 
 
+def codes(model):
+    """How well a VAE reconstructs 500 new sprites, in decibels, and how
+    much its codes say, in nats."""
+    x, labels = sprites(500, 3)
+    labels = labels if model.config.classes else None
+    x = tg.data.to_float(x)
+    y = model.reconstruct(x, labels)
+    kl = tg.losses.gaussian_kl(*map(tg.Tensor, model.encode(x, labels)))
+    return {"reconstruction": round(float(tg.metrics.psnr(y, x).mean()), 2),
+            "kl": round(kl.item(), 2)}
+
+
 def measured(name, real):
     """What future.json says of a run; its weights and samples are stored."""
     model, meta = trained(name)
@@ -186,6 +199,8 @@ def measured(name, real):
         note["psnr"] = decibels(model)
     if getattr(model.config, "classes", 0):
         note["seen"] = agreement(model)
+    if model.name == "vae":
+        note |= codes(model)
     part = "generators" if model.name == "cyclegan" else "networks"
     if name in STORED:
         training.save_sampler(HERE / f"future_{name}.safetensors", model,
