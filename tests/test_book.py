@@ -60,6 +60,20 @@ def test_the_contents_list_every_chapter_once():
     assert sorted(listed()) == sorted(sources)
 
 
+def test_the_page_of_public_names_is_up_to_date():
+    done = subprocess.run(
+        [sys.executable, "-c", "import api; print(api.page(), end='')"],
+        cwd=BOOK, stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    page = (ROOT / "chapters/api.md").read_text(encoding="utf-8")
+    assert done.stdout == page, "run python book/api.py"
+
+
+def test_every_public_name_says_what_it_is():
+    page = (ROOT / "chapters/api.md").read_text(encoding="utf-8")
+    empty = re.findall(r"### `(.*)`\n\n```text\n(?:.+\n)+\n```", page)
+    assert empty == []
+
+
 def test_every_chapter_is_rendered():
     missing = [name for name in listed()
                if not (HTML / f"{name}.html").exists()]

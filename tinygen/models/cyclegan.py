@@ -26,6 +26,7 @@ from tinygen.engine.layers import (
 from tinygen.engine.losses import l1, least_squares
 from tinygen.engine.ops import reflect_pad, tanh
 from tinygen.engine.optim import Adam, linear_decay
+from tinygen.models.settings import ANY, check, check_sides
 
 
 @dataclass
@@ -45,20 +46,9 @@ class CycleGANConfig:
     schedule: int = 3000        # steps; in the second half lr falls to 0
 
     def __post_init__(self):
-        for key, least in (("channels", 1), ("width", 1), ("schedule", 1),
-                           ("blocks", 0), ("pool", 0)):
-            if getattr(self, key) < least:
-                raise ValueError(f"{key} is {getattr(self, key)}; it must be "
-                                 f"at least {least}")
-        for key in ("lr", "cycle", "identity"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise ValueError(f"{key} is {getattr(self, key)}; it must be "
-                                 "a number from 0")
-        if self.size % 4 or self.size < 8:
-            raise ValueError(
-                f"size is {self.size}, but the generators halve the sides "
-                f"twice and double them again: take a multiple of 4 from 8 "
-                f"on, such as {max(8, round(self.size / 4) * 4)}")
+        check(self, least={"blocks": 0, "pool": 0, "size": ANY})
+        check_sides(self.size, "the generators halve the sides twice and "
+                    "double them again", least=8)
 
 
 # ---------------------------------------------------------------- networks

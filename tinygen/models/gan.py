@@ -3,7 +3,6 @@
 Networks, objective, step, sampling: the order of chapter 04_1.
 """
 
-import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from tinygen.engine.layers import (
 )
 from tinygen.engine.optim import Adam, MovingAverage
 from tinygen.models.labels import check_labels, in_turn, with_labels
+from tinygen.models.settings import ANY, check, check_sides
 
 LOSSES = {"non_saturating": losses.non_saturating,
           "minimax": losses.minimax,
@@ -54,26 +54,11 @@ class GANConfig:
     classes: int = 0            # of the labels; 0: without labels
 
     def __post_init__(self):
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss is {self.loss!r}; it must be one of "
-                             + ", ".join(LOSSES))
-        for key in ("channels", "noise", "width", "critic_steps"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} is {getattr(self, key)}; it must be "
-                                 "at least 1")
-        if not 0 <= self.lr < math.inf:
-            raise ValueError(f"lr is {self.lr}; it must be a number from 0")
-        if not 0 <= self.average < 1:
+        check(self, {"loss": LOSSES}, {"classes": 0, "size": ANY})
+        check_sides(self.size, "the generator doubles the sides twice")
+        if not self.average < 1:
             raise ValueError(f"average is {self.average}; it must be from 0 "
                              "to below 1")
-        if self.classes < 0:
-            raise ValueError(f"classes is {self.classes}; it must be 0 for "
-                             "none, or their number")
-        if self.size % 4 or self.size < 4:
-            raise ValueError(
-                f"size is {self.size}, but the generator doubles the sides "
-                f"twice: take a multiple of 4, such as "
-                f"{max(4, round(self.size / 4) * 4)}")
 
 
 # ---------------------------------------------------------------- networks

@@ -26,6 +26,7 @@ from tinygen.engine.losses import bce_terms, kl_terms
 from tinygen.engine.ops import exp, logsumexp, maximum, sigmoid, tanh
 from tinygen.engine.optim import Adam, linear_decay
 from tinygen.models.labels import check_labels, in_turn, with_labels
+from tinygen.models.settings import ANY, check, check_sides
 
 # e^5 = 148 is the largest spread of a code, e^-5 the smallest. Without a
 # bound one bad step makes e^logvar overflow, and the training is lost.
@@ -57,28 +58,15 @@ class VAEConfig:
     classes: int = 0            # of the labels; 0: without labels
 
     def __post_init__(self):
-        for key, known in (("network", ("conv", "dense")),
-                           ("decoder", ("bernoulli", "gaussian"))):
-            if getattr(self, key) not in known:
-                raise ValueError(f"{key} is {getattr(self, key)!r}; it must "
-                                 f"be one of {', '.join(known)}")
-        for key in ("channels", "size", "latent", "width", "hidden",
-                    "samples"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} is {getattr(self, key)}; it must be "
-                                 "at least 1")
-        for key in ("lr", "beta", "warmup", "free_bits", "decay_start",
-                    "decay_end", "classes"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise ValueError(f"{key} is {getattr(self, key)}; it must be "
-                                 "a number from 0")
-        if not 0 < self.sigma < math.inf:
+        check(self, {"network": ("conv", "dense"),
+                     "decoder": ("bernoulli", "gaussian")},
+              dict.fromkeys(("warmup", "decay_start", "decay_end", "classes"),
+                            0) | {"size": ANY})
+        if self.sigma == 0:
             raise ValueError(f"sigma is {self.sigma}; it must be above 0")
-        if self.network == "conv" and self.size % 4:
-            raise ValueError(
-                f"size is {self.size}, but the decoder doubles the sides "
-                f"twice: take a multiple of 4, such as "
-                f"{max(4, round(self.size / 4) * 4)}, or network='dense'")
+        if self.network == "conv" or self.size < 1:
+            check_sides(self.size, "the decoder doubles the sides twice",
+                        otherwise=", or network='dense'")
         if self.classes and self.network == "dense":
             raise ValueError("classes are for network='conv': the dense one "
                              "would see each label once for each pixel")

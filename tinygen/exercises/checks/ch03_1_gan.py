@@ -39,6 +39,10 @@ def game_value(answer):
         " 1/4 log 1 = 0")
     p, q, d = _rng().dirichlet(np.ones(4), 3)
     answer.on(d, p, q).gives()
+    answer.on(np.array([1 / 2, 3 / 4, 1 / 4]), np.array([1 / 2, 1 / 2, 0.]),
+              np.array([1 / 2, 0., 1 / 2])).gives(
+        np.log(3 / 8), "dogs are never drawn and blots never real, and each"
+        " of the two still adds 1/2 log 3/4")
     half = np.full(2, 1 / 2)
     sure = np.array([1., 1 / 2])
     if np.isfinite(answer(sure, half, half)):
@@ -121,6 +125,9 @@ def bce_slope(answer):
     answer.on(np.array([30., -40.]), np.array([0., 1.])).gives(
         np.array([1., -1.]), "D is sure, and wrong both times: the slope is"
         " as steep as it can be")
+    answer.on(np.array([1000., -1000.]), np.array([0., 1.])).gives(
+        np.array([1., -1.]), "with a logit of 1000 it is no steeper: s(l) is"
+        " 1 there, and 0 at -1000")
     rng = _rng()
     answer.on(rng.normal(size=6), rng.integers(0, 2, 6).astype(float)).gives()
 

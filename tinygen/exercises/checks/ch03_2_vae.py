@@ -38,6 +38,9 @@ def log_evidence_mc(answer):
     answer.on(np.array([-1000., -1000. + np.log(3)])).gives(
         -1000 + np.log(2), "take e^-1000 out of the mean: the mean of 1 and"
         " 3 is 2", tol=1e-10)
+    answer.on(np.array([-2000., -100., -1500.])).gives(
+        -100 - np.log(3), "beside e^-100 the other two are nothing, but they"
+        " count: the mean is a third of it", tol=1e-10)
     answer.on(_rng().normal(-600, 40, size=7)).gives(tol=1e-10)
 
 

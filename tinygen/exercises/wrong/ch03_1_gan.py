@@ -80,6 +80,14 @@ def game_value__halved(d, p, q):
             + np.sum(q[q > 0] * on_fake[q > 0])) / 2
 
 
+def game_value__in_both(d, p, q):
+    """A picture was left out as soon as p *or* q is 0. Each term has its own
+    weight: one that is never drawn still earns p log D when it is real."""
+    a = (p > 0) & (q > 0)
+    with np.errstate(divide="ignore"):
+        return np.sum(p[a] * np.log(d[a]) + q[a] * np.log(1 - d[a]))
+
+
 def best_logit__underflows(x, real, fake):
     """Right where both densities can be written down. Far out they round to
     0, and log 0 - log 0 is no number. Take the logarithm on paper: it
@@ -95,6 +103,15 @@ def best_logit__heights_forgotten(x, real, fake):
     missing."""
     (m, s), (n, t) = real, fake
     return -(x - m) ** 2 / (2 * s ** 2) + (x - n) ** 2 / (2 * t ** 2)
+
+
+def best_logit__heights_exchanged(x, real, fake):
+    """The squares are right, the heights are the wrong way round: p has its
+    own spread s below the line, so log p holds -log s, and log p/q holds
+    log t/s."""
+    (m, s), (n, t) = real, fake
+    return (np.log(s / t) - (x - m) ** 2 / (2 * s ** 2)
+            + (x - n) ** 2 / (2 * t ** 2))
 
 
 def best_logit__spread_as_variance(x, real, fake):
@@ -179,6 +196,14 @@ def js_divergence__zero_times_infinity(p, q):
         return (np.sum(p * np.log(p / m)) + np.sum(q * np.log(q / m))) / 2
 
 
+def js_divergence__in_both(p, q):
+    """A picture was left out as soon as p *or* q is 0. Those are the ones
+    that tell the two apart best. Leave it out of p's sum where p is 0, of
+    q's where q is 0."""
+    a = (p > 0) & (q > 0)
+    return _js(p[a], q[a], (p[a] + q[a]) / 2)
+
+
 def uniforms_js__grows_for_ever(shift):
     """Right as long as the boxes overlap. When they have parted there is
     nothing more to be told apart: JS cannot go beyond log 2."""
@@ -255,6 +280,21 @@ def js_bound__clipped(real, fake):
     return (np.mean(on_real) + np.mean(on_fake) + np.log(4)) / 2
 
 
+def js_bound__both_real(real, fake):
+    """The fakes are scored like real images, by log D. D earns log(1 - D)
+    on a fake, and 1 - s(l) = s(-l): there the logit has no minus."""
+    return (np.log(4) - np.mean(np.logaddexp(0, -real))
+            - np.mean(np.logaddexp(0, -fake))) / 2
+
+
+def js_bound__floored(real, fake):
+    """Negative values were set to 0. JS is never negative, but this is only
+    a bound below it: a judge that is worse than guessing has one below 0,
+    and whoever follows the training wants to see that."""
+    value = -np.mean(np.logaddexp(0, -real)) - np.mean(np.logaddexp(0, fake))
+    return max(0., (value + np.log(4)) / 2)
+
+
 def js_bound__library(real, fake):
     """tg.losses has D's loss, which is -V. Write V out with NumPy: that is
     the exercise."""
@@ -275,6 +315,21 @@ def bce_slope__of_the_probability(logits, labels):
     multiply by dD/dl = D (1 - D), and much cancels."""
     d = np.clip(_sigmoid(logits), 1e-15, 1 - 1e-15)
     return (d - labels) / (d * (1 - d))
+
+
+def bce_slope__overflows(logits, labels):
+    """e^1000 is infinite in a float, and infinity by infinity is no number.
+    Divide e^l / (1 + e^l) by e^l on paper."""
+    with np.errstate(all="ignore"):
+        return np.exp(logits) / (1 + np.exp(logits)) - labels
+
+
+def bce_slope__nothing_by_nothing(logits, labels):
+    """Right on paper. But where D rounds to 1 (or 0) this divides by 1 - D,
+    which is 0, and multiplies by it again. Cancel before you compute."""
+    d = _sigmoid(logits)
+    with np.errstate(all="ignore"):
+        return (-labels / d + (1 - labels) / (1 - d)) * d * (1 - d)
 
 
 def bce_slope__of_a_square(logits, labels):
@@ -355,6 +410,13 @@ def dirac_slopes__one_loss(theta, psi):
     return np.array([psi * s, theta * s])
 
 
+def dirac_slopes__taken_for_real(theta, psi):
+    """The second slope is that of -log D, as if D wanted its fake to pass
+    for real. D's loss holds -log(1 - D) of the fake."""
+    s = _sigmoid(psi * theta)
+    return np.array([-psi * (1 - s), -theta * (1 - s)])
+
+
 def dirac_slopes__library(theta, psi):
     """tg.grad finds the slopes for you. Derive them on paper, write them
     with NumPy, and use tg.grad to see whether you are right."""
@@ -405,6 +467,16 @@ def distance_after__a_circle(eta, rounds):
     """A true circle would stay at 1. But a step along the tangent leaves
     the circle, a little, in each round, and nothing leads back."""
     return 1.0
+
+
+def distance_after__in_turn(eta, rounds):
+    """Here y answers the *new* x, as in the exercise before. Now both move
+    at once, each from where the other was."""
+    x, y = 1., 0.
+    for _ in range(rounds):
+        x = x - eta * y
+        y = y + eta * x
+    return np.hypot(x, y)
 
 
 def distance_after__no_compounding(eta, rounds):

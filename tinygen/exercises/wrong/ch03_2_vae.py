@@ -45,6 +45,20 @@ def log_evidence_mc__underflows(log_given):
         return np.log(np.mean(np.exp(log_given)))
 
 
+def log_evidence_mc__another_taken_out(log_given):
+    """A number was taken out of the mean, but not the largest. What is
+    larger than it by 1000 still overflows: e^1000 is infinite in a float."""
+    low = np.min(log_given)
+    with np.errstate(all="ignore"):
+        return low + np.log(np.mean(np.exp(log_given - low)))
+
+
+def log_evidence_mc__not_put_back(log_given):
+    """The largest number was taken out of the mean, and never put back: add
+    it to the logarithm."""
+    return np.log(np.mean(np.exp(log_given - np.max(log_given))))
+
+
 def log_evidence_mc__mean_of_logs(log_given):
     """This is the mean of the logs. Asked is the log of the mean: p(x) is
     the mean of the p(x|z), not of their logarithms. The first is never
@@ -96,6 +110,13 @@ def elbo_gap__the_bound_itself(x, mu, spread, w, s):
     return fit - _kl(mu, spread, 0, 1)
 
 
+def elbo_gap__at_the_mean(x, mu, spread, w, s):
+    """The reconstruction was taken at the code mu alone. It is a mean over
+    draws of q, and (x - w z)^2 has the mean (x - w mu)^2 + w^2 spread^2."""
+    full = _kl(mu, spread, *_posterior(x, w, s))
+    return full - (w * spread / s) ** 2 / 2
+
+
 def elbo_gap__means_alone(x, mu, spread, w, s):
     """Only the means were compared. A q of the wrong spread is not the
     posterior either, and has a gap."""
@@ -138,6 +159,18 @@ def gaussian_kl_general__half_forgotten(mu1, s1, mu2, s2):
     code. The mean of (z - mu1)^2 / (2 s1^2) over the first one is 1/2, and
     has to be subtracted."""
     return np.sum(_kl(mu1, s1, mu2, s2) + 0.5)
+
+
+def gaussian_kl_general__half_once(mu1, s1, mu2, s2):
+    """With one code it is right. The 1/2 stands in the KL of *every* code,
+    and was taken away only once."""
+    return np.sum(_kl(mu1, s1, mu2, s2) + 0.5) - 0.5
+
+
+def gaussian_kl_general__log_upside_down(mu1, s1, mu2, s2):
+    """The fraction in the logarithm is upside down. -log s1 comes from log
+    N1, and log N2, which is subtracted, brings +log s2."""
+    return np.sum(_kl(mu1, s1, mu2, s2) + 2 * np.log(s1 / s2))
 
 
 def gaussian_kl_general__library(mu1, s1, mu2, s2):
@@ -218,6 +251,26 @@ def score_gradient__by_z(f, z, mu, spread):
                      np.mean(f * (away ** 2 - spread ** 2) / spread ** 3)])
 
 
+def score_gradient__summed(f, z, mu, spread):
+    """This is the sum over the draws. E_q is a mean: twice as many draws
+    must not give twice the slope."""
+    away = z - mu
+    return np.array([np.sum(f * away / spread ** 2),
+                     np.sum(f * (away ** 2 - spread ** 2) / spread ** 3)])
+
+
+def score_gradient__baseline(f, z, mu, spread):
+    """The mean of f was taken away first. With many draws that helps; but
+    asked is the plain estimate, f as it is."""
+    return score_gradient__summed(f - np.mean(f), z, mu, spread) / len(f)
+
+
+def score_gradient__means_apart(f, z, mu, spread):
+    """The mean of f, times the mean of the slope of log q. The product has
+    to be averaged: draws with a large f must count for more."""
+    return np.mean(f) * score_gradient__summed(1, z, mu, spread) / len(z)
+
+
 def score_gradient__in_logvar(f, z, mu, spread):
     """The second number is the slope in log sigma^2, by which the chain
     rule has multiplied sigma / 2. Asked is the slope in sigma."""
@@ -252,6 +305,19 @@ def pathwise_gradient__spread_squared(slope, mu, spread, eps):
     spread. eps has spread 1, so sigma eps has spread sigma."""
     pull = slope(mu + spread ** 2 * eps)
     return np.stack([pull, pull * eps])
+
+
+def pathwise_gradient__rows_exchanged(slope, mu, spread, eps):
+    """The rows have changed places: the first one belongs to mu."""
+    pull = slope(mu + spread * eps)
+    return np.stack([pull * eps, pull])
+
+
+def pathwise_gradient__times_the_step(slope, mu, spread, eps):
+    """The second row has sigma eps, the whole way from mu to z. When sigma
+    grows by a little, z moves by eps times that: dz / dsigma = eps."""
+    pull = slope(mu + spread * eps)
+    return np.stack([pull, pull * spread * eps])
 
 
 def pathwise_gradient__averaged(slope, mu, spread, eps):
@@ -471,3 +537,19 @@ def toy_vae_capstone__bound_returned(encoder, w, s, x, eps, lr):
     its negative, as elbo_sign gives it."""
     encoder, w, loss = _round(encoder, w, s, x, eps, lr)
     return encoder, w, -loss
+
+
+def toy_vae_capstone__price_summed(encoder, w, s, x, eps, lr):
+    """The step is right. In the loss the price is a sum over the images:
+    gaussian_kl_general adds up all that it is given. Divide by their
+    number."""
+    after, new_w, loss = _round(encoder, w, s, x, eps, lr)
+    price = np.sum(_kl(encoder[0] * x, encoder[1], 0, 1))
+    return after, new_w, loss + price - price / len(x)
+
+
+def toy_vae_capstone__constants_left_out(encoder, w, s, x, eps, lr):
+    """The step is right. The loss lacks the constants of log p(x|z), log s
+    and half of log 2 pi: without them it is not minus the ELBO."""
+    after, new_w, loss = _round(encoder, w, s, x, eps, lr)
+    return after, new_w, loss - np.log(s) - 0.5 * np.log(2 * np.pi)

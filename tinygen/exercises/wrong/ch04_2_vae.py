@@ -31,12 +31,6 @@ def encoder_sides__without_padding(side):
     return _sides(side, lambda s: (s - 3) // 2 + 1, lambda s: s // 2)
 
 
-def encoder_sides__convolution_keeps(side):
-    """The poolings halve here, but the convolutions keep the side.
-    padding='same' would do that with a stride of 1; look at `strides`."""
-    return _sides(side, lambda s: s, lambda s: s // 2)
-
-
 def undo_shift__same_way(w, b, c):
     """The codes fall by c, so z w falls by c times the sum of w's column.
     This bias falls as well, and the image changes twice as much. It must
@@ -89,6 +83,12 @@ def fresh_adam_moves__uphill(gradients, lr):
     """The size is right, the direction is not: a step goes against its
     gradient."""
     return lr * np.sum(np.sign(gradients))
+
+
+def fresh_adam_moves__distance(gradients, lr):
+    """This is how far it has moved, whichever way. Asked is the change: it
+    is negative where most gradients are positive."""
+    return abs(lr * np.sum(np.sign(gradients)))
 
 
 def fresh_adam_moves__uncorrected(gradients, lr):
@@ -353,12 +353,6 @@ def implied_sigma__upside_down(weight):
     return np.sqrt(2 * weight)
 
 
-def implied_sigma__two_outside(weight):
-    """The 2 must go under the root as well: solve 1 / (2 sigma^2) = weight
-    for sigma^2 first."""
-    return 1 / (2 * np.sqrt(weight))
-
-
 # --------------------------------------------------------------- the objective
 
 
@@ -372,6 +366,12 @@ def kl_to_prior__not_halved(mu, logvar):
     """This is twice too large. Each log of a Gaussian has a factor 1/2
     before its square, and one before its log-variance."""
     return 2 * _kl(mu, logvar)
+
+
+def kl_to_prior__logvar_added(mu, logvar):
+    """One sign is the other way round: the narrower q is, the more it says,
+    and the more it must cost. log q holds *minus* log sigma."""
+    return _kl(mu, logvar) + np.sum(logvar, axis=1)
 
 
 def kl_to_prior__negative(mu, logvar):
@@ -608,6 +608,13 @@ def active_units__spread(mu, threshold):
     return int(np.sum(np.std(mu, axis=0) > threshold))
 
 
+def active_units__sample_variance(mu, threshold):
+    """The squares were divided by one less than the number of images
+    (ddof=1). Two images with mu = 1 and -1 have a variance of 1 here: the
+    mean of the squared distances from the mean."""
+    return int(np.sum(np.var(mu, axis=0, ddof=1) > threshold))
+
+
 def active_units__not_zero(mu, threshold):
     """This is the mean of mu^2. A latent whose mean is 7 for every image is
     far from 0, but says nothing about the image: what counts is how much
@@ -746,8 +753,7 @@ def iwae_bound__mean_taken_out(log_w):
 def iwae_bound__not_put_back(log_w):
     """The largest log weight was taken out and not put back. Add it after
     the log."""
-    top = np.max(log_w, axis=1, keepdims=True)
-    return np.log(np.mean(np.exp(log_w - top), axis=1))
+    return np.log(np.mean(np.exp(log_w - log_w.max(1)[:, None]), axis=1))
 
 
 def iwae_bound__images_mixed(log_w):

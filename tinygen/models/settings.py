@@ -1,0 +1,44 @@
+"""What a model's settings must be, and the sentences that say so."""
+
+import math
+from dataclasses import fields
+from numbers import Integral, Real
+
+KINDS = {int: (Integral, "a whole number"), float: (Real, "a number"),
+         bool: (bool, "True or False"), str: (str, "text")}
+ANY = -math.inf         # as a least value: whatever it is
+
+
+def check(config, choices=None, least=None):
+    """ValueError for a setting of a wrong kind, or out of its range.
+
+    config   a dataclass; each field must be of its annotated kind
+    choices  {setting: the values that it may have}
+    least    {setting: its smallest value}; by default 1 for a whole
+             number, and 0 for another, which must be finite, too
+    """
+    choices, least = choices or {}, least or {}
+    for field in fields(config):
+        name, value = field.name, getattr(config, field.name)
+        kind, words = KINDS[field.type]
+        if not isinstance(value, kind) or (
+                isinstance(value, bool) and field.type is not bool):
+            raise ValueError(f"{name} is {value!r}; it must be {words}")
+        if name in choices and value not in choices[name]:
+            raise ValueError(f"{name} is {value!r}; it must be one of "
+                             + ", ".join(choices[name]))
+        if field.type in (int, float):
+            low = least.get(name, 1 if field.type is int else 0)
+            if not low <= value < math.inf:
+                words = "at least" if field.type is int else "a number from"
+                raise ValueError(f"{name} is {value}; it must be {words} "
+                                 f"{low}")
+
+
+def check_sides(size, why, least=4, otherwise=""):
+    """ValueError, naming a size that would do, unless 4 divides the size."""
+    if size % 4 or size < least:
+        from_on = f" from {least} on" if least > 4 else ""
+        raise ValueError(f"size is {size}, but {why}: take a multiple of 4"
+                         f"{from_on}, such as "
+                         f"{max(least, round(size / 4) * 4)}{otherwise}")
