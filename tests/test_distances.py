@@ -159,20 +159,29 @@ def test_kid_is_unbiased_and_its_intervals_hold_the_truth():
 
 
 def test_mmd_by_loops():
-    x, y = rng().standard_normal((7, 3)), rng(1).standard_normal((5, 3)) + 1
+    """Of all, and of what is left without a group."""
+    x, y = rng().standard_normal((27, 3)), rng(1).standard_normal((22, 3)) + 1
 
-    def k(a, b):
-        return (a @ b / 3 + 1) ** 3
+    def want(x, y):
+        def mean(pairs):
+            return np.mean([(a @ b / 3 + 1) ** 3 for a, b in pairs])
 
-    def mean(pairs):
-        return np.mean([k(a, b) for a, b in pairs])
+        return (mean((a, b) for a in x for b in x if a is not b)
+                + mean((a, b) for a in y for b in y if a is not b)
+                - 2 * mean((a, b) for a in x for b in y))
 
-    want = (mean([(x[i], x[j]) for i in range(7) for j in range(7) if i != j])
-            + mean([(y[i], y[j]) for i in range(5) for j in range(5)
-                    if i != j])
-            - 2 * mean([(a, b) for a in x for b in y]))
-    for at_once in (2, 1000):
-        assert distances.mmd(x, y, at_once) == pytest.approx(want)
+    r = rng(2)
+    at, to = distances.deal(27, r), distances.deal(22, r)
+    x, y = list(x), list(y)
+    for at_once in (4, 1000):
+        found = distances.mmd(np.array(x), np.array(y), rng(2), at_once)
+        assert found(None) == pytest.approx(want(x, y))
+        for g in (0, 19):
+            assert found(g) == pytest.approx(want(
+                [a for a, k in zip(x, at) if k != g],
+                [b for b, k in zip(y, to) if k != g]))
+    values = distances.jackknife(found)
+    assert values[0] == pytest.approx(found(None), abs=0.2)
 
 
 def test_an_estimate_is_a_number_that_says_more():
@@ -319,7 +328,9 @@ def test_refusals(measure, least):
         measure(x * np.nan, x)
 
 
-def test_moments_refuse():
+def test_moments_and_neighbours_refuse():
+    with pytest.raises(ValueError, match="from 1 on, not 0"):
+        metrics.precision_recall(*np.zeros((2, 50, 3)), k=0)
     with pytest.raises(ValueError, match="at least 40 images.*got 0"):
         metrics.fid(metrics.Moments(), np.zeros((50, 3)))
     with pytest.raises(ValueError, match="3 features cannot take 2"):
@@ -336,6 +347,7 @@ def test_a_sample_smaller_than_the_features_warns():
 # ---- a second opinion, where it is installed -------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:Metric")
 def test_fid_and_kid_like_torchmetrics(require):
     """On the same features: the plain FID, and KID of one subset, all."""
     torch = require("torch")
@@ -356,5 +368,5 @@ def test_fid_and_kid_like_torchmetrics(require):
         measure.update(torch.tensor(y), real=False)
     plain = metrics.frechet(*metrics.Moments(x)(), *metrics.Moments(y)())
     assert plain == pytest.approx(float(fid.compute()), rel=1e-5)
-    assert distances.mmd(x, y) == pytest.approx(
+    assert distances.mmd(x, y, rng())(None) == pytest.approx(
         float(kid.compute()[0]), rel=1e-5)

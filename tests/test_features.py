@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinygen import checkpoint, data, metrics
-from tinygen.metrics import features as module
 from tinygen.metrics.classifier import accuracy, labelled
+from tinygen.metrics.features import SETS, classifier, weights
 
 
 @pytest.fixture(scope="module")
@@ -16,22 +16,22 @@ def sprites():
 def test_99_percent_of_unseen_digits(require):
     """On MNIST's test set, with the weights in the package."""
     require("data")
-    right, = accuracy(module.classifier("mnist"), *labelled("mnist", "test"))
+    right, = accuracy(classifier("mnist"), *labelled("mnist", "test"))
     assert right >= 0.99
-    note = checkpoint.load(module.weights("mnist"))[1]["note"]
+    note = checkpoint.load(weights("mnist"))[1]["note"]
     assert note["test accuracy"] == [pytest.approx(right, abs=0.0005)]
 
 
 def test_99_percent_of_unseen_sprites():
     """Their shape, colour, stripes and ground."""
-    net = module.classifier("sprites")
+    net = classifier("sprites")
     assert (accuracy(net, *labelled("sprites", "test", 2000)) >= 0.99).all()
 
 
 def test_the_weights_are_small_and_say_how_they_were_made():
-    for of in module.SETS:
-        assert module.weights(of).stat().st_size < 300_000
-        note = checkpoint.load(module.weights(of))[1]["note"]
+    for of in SETS:
+        assert weights(of).stat().st_size < 300_000
+        note = checkpoint.load(weights(of))[1]["note"]
         assert note["command"] == f"python -m tinygen.metrics.classifier {of}"
         assert note["seconds"] > 0 and note["seed"] == 0
 

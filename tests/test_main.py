@@ -345,23 +345,83 @@ def test_debug_shows_the_traceback(run, place):
         run(*place)
 
 
-def test_doctor(run, monkeypatch, tmp_path):
-    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("TINYGEN_DATA", raising=False)
-    code, out, err = run("doctor")
+@pytest.fixture
+def judged(run, monkeypatch):
+    """run, where a draw of sprites has as many as asked for, up to 150."""
+    draw = sys.modules["tinygen.sprites"].sprites
+    monkeypatch.setattr(tg.data, "sprites", lambda n, rng, **style: draw(
+        min(n, 150), rng=rng, **style))
+    return run
+
+
+def test_evaluate(judged, tmp_path):
+    judged("train", "gan", *TINY, "--steps", 1, "--out", "a")
+    code, out, err = judged("evaluate", "a", "--n", 140)
     assert code == 0 and err == ""
-    names = [line.split()[0] for line in out.splitlines()]
-    assert names == ["python", "numpy", "numba", "matplotlib", "pillow",
-                     "safetensors", "kernels", "this", "cache", "mnist"]
-    assert "not here" in out
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "file"))
-    code, out, err = run("doctor")
-    assert code == 1 and "cannot write" in out
+    out = out.replace("\n", " ")
+    assert "FID" in out and "140 images of this model against 150" in out
+    assert "own classifier" in out and "With pictures: a" in out
+    page = (tmp_path / "a" / "evaluation.html").read_text("utf-8")
+    assert "<h1>a, a gan</h1>" in page and page.count("<img") == 2
+    path = tmp_path / "a" / training.CHECKPOINT
+    code, _, err = judged("evaluate", path, "--n", 50, "--out", "b.html")
+    assert code == 0 and (tmp_path / "b.html").exists()
+    assert err.startswith("tinygen: fid: 50 images are too few")
+    assert err.count("\n") == 1
 
 
-def test_doctor_finds_mnist(run, require):
-    assert str(require("data") / "mnist") in run("doctor")[1]
+def test_evaluate_a_vae_and_a_cyclegan(judged):
+    judged("train", "vae", *TINY, "--latent", 2, "--steps", 1, "--out", "v")
+    assert "bits per dimension" in judged("evaluate", "v", "--n", 150)[1]
+    judged(*CYCLE, "--steps", 1, "--out", "c")
+    for to in "ab":
+        out = judged("evaluate", "c", "--n", 140, "--to", to)[1]
+        assert "SSIM to the true images" in out
+
+
+def test_evaluate_a_folder_of_images(judged, tmp_path):
+    pictures(tmp_path / "mine", 50)
+    judged("train", "gan", *TINY, "--steps", 1, "--data", "mine", "--out",
+           "a")
+    code, out, _ = judged("evaluate", "a", "--n", 50)
+    assert code == 0 and "no other real images" in out.replace("\n", " ")
+    assert judged("evaluate", "a", "--n", 50)[2].count("\n") == 1  # few
+    (tmp_path / "mine" / "0.png").unlink()
+    code, _, err = judged("evaluate", "a", "--n", 50)
+    assert code == 0 and err.count("\n") == 2
+    assert "a was trained on other images than mine" in err
+    model = tg.models.GAN(tg.models.GANConfig(width=2))
+    training.save_sampler("w.safetensors", model, "g")
+    refused(judged("evaluate", "w.safetensors"), "does not say", "--data")
+    code, out, _ = judged("evaluate", "w.safetensors", "--data", "mine",
+                          "--n", 50)
+    assert code == 0 and "With pictures: evaluation.html" in out
+
+
+def test_errors_of_evaluate(judged, tmp_path):
+    refused(judged("evaluate", "nowhere"), "nowhere")
+    judged("train", "gan", *TINY, "--steps", 1, "--out", "a")
+    refused(judged("evaluate", "a", "--n", 20), "at least 40 images", "20")
+    refused(judged("evaluate", "a", "--n", 50, "--data", "none"), "none is")
+    refused(judged("evaluate", "a", "--n", 150, "--out", "no/x.html"), "no")
+    judged(*CYCLE, "--steps", 1, "--out", "c")
+    refused(judged("evaluate", "c", "--to", "c"), '"a" or "b"', "'c'")
+    pictures(tmp_path / "mine", 50)
+    config = tg.models.GANConfig(size=32, width=2)
+    training.save_sampler("w.safetensors", tg.models.GAN(config), "g")
+    refused(judged("evaluate", "w.safetensors", "--data", "mine", "--n", 50),
+            "28 x 28 x 3, not")
+
+
+@pytest.mark.parametrize("argv", [
+    [], ["train"], ["train", "vase"], ["train", "gan", "--steps", "0"],
+    ["train", "gan", "--steps", "-3"], ["train", "gan", "--steps", "many"],
+    ["sample"], ["sample", "a", "--n", "0"], ["evaluate"],
+    ["evaluate", "a", "--n", "0"],
+    ["translate", "a", "b", "--to", "b"], ["translate", "a", "--out", "b"]])
+def test_usage_errors_exit_with_2(run, argv):
+    with pytest.raises(SystemExit, match="2"):
+        run(*argv)
 
 
 def python(*argv, **options):

@@ -56,6 +56,7 @@ def test_inception_score_intervals_hold_the_truth():
     assert sum(x.low <= truth <= x.high for x in found) >= 88
 
 
+@pytest.mark.filterwarnings("ignore:Metric", "ignore:std")
 def test_inception_score_like_torchmetrics(require):
     torch = require("torch")
     inception = require("torchmetrics.image.inception")

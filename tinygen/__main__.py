@@ -6,7 +6,6 @@ the traceback. Ctrl-C while training saves, and exits with code 130.
 
 import math
 import os
-import platform
 import shlex
 import sys
 import warnings
@@ -234,6 +233,7 @@ def translate(args):
 
 def evaluate(args):
     """evaluate RUN: a table of measures, and a page with pictures."""
+    from tinygen import training
     from tinygen.files import replacing
     from tinygen.metrics.evaluate import drawn, evaluate
     model, header = load_model(args.run)
@@ -245,9 +245,14 @@ def evaluate(args):
         name, = name
     out = args.out or (args.run if args.run.is_dir() else Path()) / (
         "evaluation.html")
+    images = load_images(name, model.name)
     with plain_warnings():
+        known = header.get("fixed", {}).get("images")
+        if known not in (None, training.fingerprint(images)):
+            warnings.warn(f"{args.run} was trained on other images than "
+                          f"{name}", stacklevel=1)
         page = evaluate(title=f"{args.run}, a {model.name}", **drawn(
-            model, load_images(name, model.name), name, args.n, args.to))
+            model, images, name, args.n, args.to))
     with replacing(out) as part:
         part.write_text(page.html(), encoding="utf-8")
     print(f"{page.text()}\nWith pictures: {out}")
@@ -255,37 +260,8 @@ def evaluate(args):
 
 def doctor(args):
     """doctor: a line for each thing that the book needs; 1 if one lacks."""
-    from importlib import metadata
-
-    from tinygen import data
-    from tinygen.engine import kernels
-    from tinygen.files import writable_folder
-    here = [data.find_mnist(name) for name in data.MNIST_FILES]
-    lines = {
-        "python": platform.python_version,
-        **{name: lambda name=name: metadata.version(name) for name in (
-            "numpy", "numba", "matplotlib", "pillow", "safetensors")},
-        "kernels": lambda: f"{kernels.PATH}, {threads(kernels.PATH)}",
-        "this folder": lambda: f"{writable_folder(Path.cwd())}, writable",
-        "cache": lambda: f"{writable_folder(data.cache_folder())}, writable",
-        "mnist": lambda: str(here[0].parent) if all(here) else
-        "not here: downloaded when it is first used"}
-    ill = 0
-    for name, look in lines.items():
-        try:
-            print(f"{name:12} {look()}")
-        except (OSError, metadata.PackageNotFoundError) as error:
-            print(f"{name:12} MISSING: {error}")
-            ill = 1
-    return ill
-
-
-def threads(path):
-    """How many threads the kernels use, in words."""
-    if path != "numba":
-        return "NumPy alone (TINYGEN_KERNELS)"
-    from tinygen.engine.kernels.threads import THREADS
-    return f"{THREADS} threads"
+    from tinygen.doctor import doctor
+    return doctor()
 
 
 def main(argv=None):

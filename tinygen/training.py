@@ -158,8 +158,7 @@ class Run:
             for some in self.pair[0] if self.pair else (images,):
                 check_shape(some, model.config)
         self.fixed = {"batch": batch, "seed": seed,
-                      "images": list(map(fingerprint, images)) if self.pair
-                      else fingerprint(images)}
+                      "images": fingerprint(images)}
         self.labels = check_labels(labels, len(images), model.config)
         if labels is not None:
             self.fixed["labels"] = fingerprint(self.labels)
@@ -318,7 +317,9 @@ class Interrupt:
 
 
 def fingerprint(images):
-    """By which a resume knows the images again."""
+    """By which a resume knows the images again; of two sets, a list."""
+    if isinstance(images, tuple):
+        return list(map(fingerprint, images))
     return {"shape": list(images.shape),
             "crc32": zlib.crc32(np.ascontiguousarray(images))}
 

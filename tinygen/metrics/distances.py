@@ -9,8 +9,10 @@ import warnings
 
 import numpy as np
 
-from tinygen.metrics.features import SOURCE
-
+# True of any features, and of what tg.metrics.features gives
+SOURCE = ("comparable only with numbers from the same features: those of this "
+          "package's own classifier compare models within this book, not "
+          "with papers")
 GROUPS = 20
 STUDENT = 2.093     # 97.5 % of Student's t with GROUPS - 1 = 19 degrees
 
@@ -79,11 +81,7 @@ def jackknife(statistic):
     Quenouille (1956), Tukey (1958).
     """
     left = np.array([statistic(g) for g in range(GROUPS)])
-    return student(GROUPS * statistic(None) - (GROUPS - 1) * left)
-
-
-def student(values):
-    """(mean, low, high) of GROUPS numbers: 95 % of the intervals hold it."""
+    values = GROUPS * statistic(None) - (GROUPS - 1) * left
     mean = values.mean()
     half = STUDENT * values.std(ddof=1) / np.sqrt(GROUPS)
     return float(mean), float(mean - half), float(mean + half)
@@ -188,35 +186,49 @@ def fid(real, fake):
 
 
 def kid(real, fake, rng=None):
-    """Mean over GROUPS disjoint subsets of the unbiased
-    MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y),
-    k(x, y) = (x . y / F + 1)^3, x not x' and y not y'.
+    """MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y), k(x, y) = (x . y / F
+    + 1)^3, over all pairs of images of which x is not x' and y not y'.
 
     Its expectation is that of infinitely many images, however few there
     are; so it can be below 0. Binkowski et al. (2018), section 4. real,
-    fake N F; rng deals the rows to subsets. ValueError: fewer than 40.
+    fake N F; rng deals the rows to groups, see jackknife. Of one or two
+    features and sets that hardly differ the estimate is lopsided, and fewer
+    intervals hold it. ValueError: fewer than 40 of a kind.
     """
     real, fake = check_pair(real, fake, "kid", 2 * GROUPS)
     rng = np.random.default_rng(0 if rng is None else rng)
-    a, b = deal(len(real), rng), deal(len(fake), rng)
-    found = np.array([mmd(real[a == g], fake[b == g])
-                      for g in range(GROUPS)])
-    return Estimate(*student(found), min(len(real), len(fake)),
-                    f"{len(real)} real and {len(fake)} generated images, "
-                    f"{GROUPS} subsets; {SOURCE}")
+    return Estimate(*jackknife(mmd(real, fake, rng)),
+                    min(len(real), len(fake)),
+                    f"{len(real)} real and {len(fake)} generated images; "
+                    f"{SOURCE}")
 
 
-def mmd(x, y, at_once=1000):
-    """The unbiased MMD^2 of kid() between rows x N F and y M F."""
-    def total(a, b):
-        return sum((((some @ b.T / a.shape[1] + 1) ** 3).sum()) for some in (
-            a[k:k + at_once] for k in range(0, len(a), at_once)))
+def mmd(x, y, rng, at_once=1000):
+    """kid()'s MMD^2, as a function of the group left out (None: none)."""
+    # Row i of a group's matrix is 1 in column g if image i is in group g
+    of_x, of_y = (np.eye(GROUPS)[deal(len(a), rng)] for a in (x, y))
 
-    def others(a):
-        own = (((a * a).sum(axis=1) / a.shape[1] + 1) ** 3).sum()
-        return (total(a, a) - own) / (len(a) * (len(a) - 1))
+    def total(a, of_a, b, of_b):        # of k, for each pair of groups
+        found = np.zeros((GROUPS, GROUPS))
+        for k in range(0, len(a), at_once):
+            kernel = a[k:k + at_once] @ b.T / a.shape[1] + 1
+            kernel *= kernel * kernel
+            if a is b:
+                np.fill_diagonal(kernel[:, k:], 0)
+            found += of_a[k:k + at_once].T @ (kernel @ of_b)
+        return found
 
-    return others(x) + others(y) - 2 * total(x, y) / (len(x) * len(y))
+    xx, yy = total(x, of_x, x, of_x), total(y, of_y, y, of_y)
+    xy = total(x, of_x, y, of_y)
+
+    def statistic(without=None):
+        keep = np.arange(GROUPS) != without
+        n, m = of_x[:, keep].sum(), of_y[:, keep].sum()
+        pairs = np.ix_(keep, keep)
+        return (xx[pairs].sum() / (n * (n - 1)) - 2 * xy[pairs].sum() / n / m
+                + yy[pairs].sum() / (m * (m - 1)))
+
+    return statistic
 
 
 # ------------------------------------------------- neighbourhoods of images
@@ -247,6 +259,8 @@ def balls(centres, points, k, at_once=1000):
 
 def _shares(real, fake, k, who):
     """Both sets, checked, and a function from a share to an Estimate."""
+    if k < 1:
+        raise ValueError(f"{who}: k counts neighbours, from 1 on, not {k}")
     real, fake = check_pair(real, fake, who, k + 1)
     note = (f"{len(real)} real and {len(fake)} generated images, {k} "
             f"neighbours; {SOURCE}")

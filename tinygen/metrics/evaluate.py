@@ -7,29 +7,19 @@ evaluate() measures, Evaluation.text() is the table for a terminal and
 import base64
 import html
 import tempfile
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
 import numpy as np
 
-from tinygen import data
-from tinygen.data import SPRITE_NAMES, save_grid, to_float
-from tinygen.metrics.distances import density_coverage, fid, kid
-from tinygen.metrics.distances import precision_recall as precision
-from tinygen.metrics.features import SETS, SOURCE, features, probabilities
-from tinygen.metrics.images import blur, diversity, nearest, psnr, ssim
-from tinygen.metrics.scores import (
-    bits_per_dimension,
-    elbo,
-    inception_score,
-    mode_gap,
-    mode_histogram,
-)
+from tinygen import data, metrics
+from tinygen.metrics.features import SETS, SOURCE
 
 MOST = 10_000       # training images whose features are taken
 SHOWN = 1000        # images whose nearest training image is looked for
-CLASSES = {"sprites": SPRITE_NAMES, "mnist": tuple("0123456789")}
+CLASSES = {"sprites": data.SPRITE_NAMES, "mnist": tuple("0123456789")}
 BETTER = {"FID": "lower", "KID x 1000": "lower", "classifier score":
           "higher", "precision": "higher", "recall": "higher", "density":
           "near 1", "coverage": "higher", "class gap": "lower", "diversity":
@@ -53,7 +43,8 @@ class Evaluation:
         wide = [max(len(row[k]) for row in rows) for k in range(4)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide))
                  for row in rows]
-        return "\n".join([self.title, *map(str.rstrip, lines), self.note])
+        return "\n".join([self.title, *map(str.rstrip, lines),
+                          *textwrap.wrap(self.note, 79)])
 
     def html(self):
         """The page. It asks for nothing: pictures are in it."""
@@ -88,7 +79,8 @@ def evaluate(fake, real, fresh=None, title="evaluation", model=None,
     rng = np.random.default_rng(seed)
     some = real[rng.permutation(len(real))[:MOST]]
     of = "mnist" if np.shape(real)[-1] == SETS["mnist"][0] else "sprites"
-    known = features(some, of), mode_histogram(probabilities(some, of))
+    known = metrics.features(some, of), metrics.mode_histogram(
+        metrics.probabilities(some, of))
     mine = measures(fake, real, known, of)
     theirs = {} if fresh is None else measures(fresh, real, known, of)
     page = Evaluation(title, (
@@ -105,7 +97,8 @@ def evaluate(fake, real, fresh=None, title="evaluation", model=None,
         page.rows += [
             (f"{name} to the true images", "higher",
              f"{np.mean(measure(fake, truth)):.4g}", "-")
-            for name, measure in (("PSNR, dB,", psnr), ("SSIM", ssim))]
+            for name, measure in (
+                ("PSNR, dB,", metrics.psnr), ("SSIM", metrics.ssim))]
     page.classes = [(name, *(f"{1000 * c[k] / c.sum():.0f}" for c in (
         mine["classes"], known[1]))) for k, name in enumerate(CLASSES[of])]
     page.pictures = pictures(fake, real, mine["nearest"])
@@ -130,9 +123,11 @@ def drawn(model, images, name, n=2000, to="b", seed=0, at_once=250):
             found["fresh"] = data.sprites(n, rng=3, style=(
                 "striped" if to == "b" else "solid"))[0]
         return found | {"fake": model.translate(source[:n], to)}
-    if name in ("sprites", "mnist"):
-        found["fresh"] = (data.sprites(n, rng=1) if name == "sprites" else
-                          data.mnist("test"))[0][:n]
+    if name == "sprites":
+        found["fresh"] = data.sprites(n, rng=1)[0]
+    elif name == "mnist":       # shuffled: the second half is harder
+        found["fresh"] = np.random.default_rng(1).permutation(
+            data.mnist("test")[0])[:n]
     if model.name == "vae":
         found["model"] = model
     return found | {"fake": np.concatenate([
@@ -143,41 +138,44 @@ def drawn(model, images, name, n=2000, to="b", seed=0, at_once=250):
 def measures(images, real, known, of):
     """What evaluate() says of images, in words; known: the real features
     and counts of classes. "nearest": gaps and numbers, for pictures."""
-    x, p = features(images, of), probabilities(images, of)
-    real_x, counts = known
+    x, p = metrics.features(images, of), metrics.probabilities(images, of)
+    real_x, real_counts = known
+    fid = metrics.fid(real_x, x)            # refuses too few
     n = min(len(x), len(real_x), 5000)      # equal: they depend on it
-    said = {"FID": between(fid(real_x, x)),
-            "KID x 1000": between(kid(real_x, x), 1000),
-            "classifier score": between(inception_score(p))}
-    for names, pair in (("precision recall", precision(real_x[:n], x[:n])),
-                        ("density coverage",
-                         density_coverage(real_x[:n], x[:n]))):
-        said |= {k: f"{v:.3f}" for k, v in zip(names.split(), pair)}
-    said["class gap"] = f"{mode_gap(mode_histogram(p), counts):.3f}"
-    found = nearest(images[:SHOWN], real)
-    gap = np.sqrt(((blur(as_float(images[:SHOWN])) - blur(as_float(
-        real[found]))) ** 2).mean(axis=(1, 2, 3)))
-    return said | {"diversity": f"{diversity(images[:SHOWN]):.3f}",
-                   "distance to nearest": f"{np.median(gap):.3f}",
-                   "nearest": (gap, found), "classes": mode_histogram(p)}
+    precision, recall = metrics.precision_recall(real_x[:n], x[:n])
+    density, coverage = metrics.density_coverage(real_x[:n], x[:n])
+    some, counts = images[:SHOWN], metrics.mode_histogram(p)
+    found = metrics.nearest(some, real)
+    away = metrics.blur(as_float(some)) - metrics.blur(as_float(real[found]))
+    gaps = np.sqrt((away ** 2).mean(axis=(1, 2, 3)))
+    values = (between(fid),
+              between(metrics.kid(real_x, x), 1000),
+              between(metrics.inception_score(p)),
+              *(f"{value:.3f}" for value in (
+                  precision, recall, density, coverage,
+                  metrics.mode_gap(counts, real_counts),
+                  metrics.diversity(some), np.median(gaps))))
+    return dict(zip(BETTER, values)) | {
+        "nearest": (gaps, found), "classes": counts}
 
 
 def as_float(images):
-    return to_float(images) if images.dtype == np.uint8 else images
+    return data.to_float(images) if images.dtype == np.uint8 else images
 
 
 def between(estimate, factor=1):
     """The value and its interval, in words."""
-    value, low, high = (factor * v for v in (
-        estimate.value, estimate.low, estimate.high))
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    value, low, high = (
+        f"{factor * v:.3g}" if abs(factor * v) < 1000 else f"{factor * v:.0f}"
+        for v in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
 
 
 def likelihood(model, images, rng):
     """Rows with a vae's ELBO, and with its bits per dimension."""
-    bound = elbo(model, images[:SHOWN], rng)
+    bound = metrics.elbo(model, images[:SHOWN], rng)
     step = 2 / 255 if model.config.decoder == "gaussian" else 1
-    bits = bits_per_dimension(-bound, np.prod(images.shape[1:]), step)
+    bits = metrics.bits_per_dimension(-bound, np.prod(images.shape[1:]), step)
     return [(f"ELBO, nats, {bound.n} images", "higher", between(bound), "-"),
             ("bits per dimension, at most", "lower", f"{bits:.4f}", "-")]
 
@@ -185,16 +183,18 @@ def likelihood(model, images, rng):
 def pictures(fake, real, near):
     """Samples, and those nearest to a training image beside it."""
     gap, found = near
-    first = np.argsort(gap)[:24]
+    # In units of an image's own contrast: else pale and thin ones come first
+    contrast = as_float(fake[:len(gap)]).std(axis=(1, 2, 3))
+    first = np.argsort(gap / (contrast + 1e-6))[:24]
     pairs = np.stack([as_float(fake[first]), as_float(real[found[first]])], 1)
     pairs = pairs.reshape(-1, *pairs.shape[2:])
     return [
         ("Samples", "The first 64 images, not chosen.",
-         "A grid of 64 images by the model, 8 in a row.",
+         "A grid of 64 images by the model, 16 in a row.",
          png(fake[:64], 16)),
         ("Copies?", f"Of {len(gap)} images the 24 that are nearest to a "
-         "training image (by the blurred pixels), each to the left of that "
-         "training image. A pair that is alike in every detail is a copy.",
+         "training image (by the blurred pixels, for their contrast), each "
+         "to the left of that one. A pair alike in every detail is a copy.",
          "Pairs of images, 4 pairs in a row: left the model's, right the "
          "training image nearest to it; the most alike come first.",
          png(pairs, 8))]
@@ -204,5 +204,5 @@ def png(images, columns):
     """The bytes of a picture of images, side by side."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grid.png"
-        save_grid(images, path, columns)
+        data.save_grid(images, path, columns)
         return path.read_bytes()

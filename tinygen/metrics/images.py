@@ -12,14 +12,6 @@ def _as_float(images, who):
     return images
 
 
-def _alike(images, truth, who):
-    images, truth = np.asarray(images), np.asarray(truth)
-    if images.shape != truth.shape:
-        raise ValueError(f"{who}: the images are {images.shape}, the truth "
-                         f"{truth.shape}; they must be alike")
-    return images, truth
-
-
 def blur(images):
     """Each pixel averaged with its 8 neighbours, weights 1 2 1 each way.
 
@@ -75,9 +67,11 @@ def psnr(images, truth):
     2 is the range of the values. 6 dB more is half the error; infinity
     where the two are equal. ValueError: shapes that differ.
     """
-    x, y = _alike(images, truth, "psnr")
-    gap = (_as_float(x, "psnr") - _as_float(y, "psnr")).reshape(
-        len(x), -1).astype(np.float64)
+    if images.shape != truth.shape:
+        raise ValueError(f"psnr: the images are {images.shape}, the truth "
+                         f"{truth.shape}; they must be alike")
+    gap = (_as_float(images, "psnr") - _as_float(truth, "psnr")).reshape(
+        len(images), -1).astype(np.float64)
     with np.errstate(divide="ignore"):
         return 10 * np.log10(4 / (gap ** 2).mean(axis=1))
 
@@ -93,8 +87,11 @@ def ssim(images, truth):
     ValueError: shapes that differ, sides below 11.
     """
     from scipy.ndimage import correlate1d
-    x, y = (1 + _as_float(a, "ssim").astype(np.float64) for a in _alike(
-        images, truth, "ssim"))             # black is 0: the means matter
+    if images.shape != truth.shape:
+        raise ValueError(f"ssim: the images are {images.shape}, the truth "
+                         f"{truth.shape}; they must be alike")
+    x, y = (1 + _as_float(a, "ssim").astype(np.float64)
+            for a in (images, truth))       # black is 0: the means matter
     if x.ndim != 4 or min(x.shape[1:3]) < 11:
         raise ValueError("ssim takes images N H W C with sides of 11 pixels "
                          f"or more, not {x.shape}")

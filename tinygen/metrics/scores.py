@@ -8,12 +8,12 @@ from tinygen.data import check_batch, to_float
 from tinygen.engine.autograd import no_grad
 from tinygen.metrics.distances import (
     GROUPS,
+    SOURCE,
     Estimate,
     deal,
     jackknife,
     rows_of,
 )
-from tinygen.metrics.features import SOURCE
 from tinygen.models import VAE, vae
 
 
