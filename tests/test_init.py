@@ -22,6 +22,7 @@ PROMISED = """
     Sigmoid Sequential parameters state load_state
     SGD Adam AdamW MovingAverage linear_decay
     losses models data checking check_grads check_adjoint summary fit check
+    diagnose
     """.split()
 
 

@@ -33,9 +33,9 @@ ARROWS = {
     "data": "files progress sprites emoji",
     "checkpoint": "files",
     "models": "engine.layers engine.losses engine.optim data",
-    "diagnose": "models",
+    "diagnosis": "models",
     "metrics": "models checkpoint progress",
-    "training": "models checkpoint diagnose progress",
+    "training": "models checkpoint diagnosis progress",
 }
 # These may import all of the above; of tinygen only __main__ and __init__
 # (lazily) import them, and show what a first reader can skip, in extras.

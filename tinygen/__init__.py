@@ -88,7 +88,9 @@ _LAZY = {
     "training": "tinygen.training", "exercises": "tinygen.exercises",
     "check_grads": "tinygen.checking:check_grads",
     "check_adjoint": "tinygen.checking:check_adjoint",
-    "fit": "tinygen.training:fit", "summary": "tinygen.summary:summary",
+    "fit": "tinygen.training:fit",
+    "diagnose": "tinygen.training:diagnose",
+    "summary": "tinygen.summary:summary",
     "check": "tinygen.exercises:check",
     "warmup": "tinygen.engine.kernels:warmup",
 }

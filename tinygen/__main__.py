@@ -1,4 +1,4 @@
-"""python -m tinygen train | sample | translate | evaluate | doctor.
+"""python -m tinygen train | sample | translate | evaluate | diagnose | doctor.
 
 An expected error is one sentence on stderr and exit code 2; --debug shows
 the traceback. Ctrl-C while training saves, and exits with code 130.
@@ -185,6 +185,15 @@ def load_model(run):
         run / training.CHECKPOINT if run.is_dir() else run)
 
 
+def data_of(args, header):
+    """The name of what a run was trained on: --data, or what it says."""
+    name = args.data or header.get("note", {}).get("data")
+    if name is None:
+        raise ValueError(f"{args.run} does not say what images it was "
+                         "trained on: name them with --data")
+    return name[0] if isinstance(name, list) and len(name) == 1 else name
+
+
 def sample(args):
     """sample RUN: a grid of images from a trained model."""
     import numpy as np
@@ -237,12 +246,7 @@ def evaluate(args):
     from tinygen.files import replacing
     from tinygen.metrics.evaluate import drawn, evaluate
     model, header = load_model(args.run)
-    name = args.data or header.get("note", {}).get("data")
-    if name is None:
-        raise ValueError(f"{args.run} does not say what images it was "
-                         "trained on: name them with --data")
-    if isinstance(name, list) and len(name) == 1:
-        name, = name
+    name = data_of(args, header)
     out = args.out or (args.run if args.run.is_dir() else Path()) / (
         "evaluation.html")
     images = load_images(name, model.name)
@@ -258,6 +262,17 @@ def evaluate(args):
     print(f"{page.text()}\nWith pictures: {out}")
 
 
+def diagnose(args):
+    """diagnose RUN: what is wrong with a training, if anything; 1 if so."""
+    from tinygen import training
+    model, header = load_model(args.run)
+    name = data_of(args, header)
+    found = training.diagnose(args.run, load_images(name, model.name),
+                              labels=load_labels(name, model))
+    print(found)
+    return int(found.name != "healthy")
+
+
 def doctor(args):
     """doctor: a line for each thing that the book needs; 1 if one lacks."""
     from tinygen.doctor import doctor
@@ -270,8 +285,8 @@ def main(argv=None):
     args.argv = sys.argv[1:] if argv is None else argv
     try:
         return {"train": train, "sample": sample, "translate": translate,
-                "evaluate": evaluate, "doctor": doctor}[args.command](
-                    args) or 0
+                "evaluate": evaluate, "diagnose": diagnose,
+                "doctor": doctor}[args.command](args) or 0
     except KeyboardInterrupt as stop:
         print(f"\n{str(stop) or 'stopped'}", file=sys.stderr)
         return 130

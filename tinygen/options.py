@@ -72,6 +72,8 @@ EVALUATE = (
     ("--to", str, "b", "cyclegan: the set to translate to, b or a"),
     ("--out", Path, None, "the page; default evaluation.html in the run's "
      "folder"))
+DIAGNOSE = (
+    ("--data", str, None, "as for evaluate"),)
 TRANSLATE = (
     ("--out", Path, None, "the folder for the translated images"),
     ("--to", str, None, "b: from the first set to the second; a: back"))
@@ -103,10 +105,12 @@ def parser():
     translate.add_argument("folder", type=Path, help="of images")
     evaluate = commands.add_parser("evaluate", help="how good is a model?")
     evaluate.add_argument("run", type=Path, help="as for sample")
+    diagnose = commands.add_parser("diagnose", help="is it training?")
+    diagnose.add_argument("run", type=Path, help="a run's folder")
     doctor = commands.add_parser("doctor", help="is everything in place?")
     for one, options in ((train, TRAIN), (sample, SAMPLE),
                          (translate, TRANSLATE), (evaluate, EVALUATE),
-                         (doctor, ())):
+                         (diagnose, DIAGNOSE), (doctor, ())):
         for name, kind, default, text in options:
             one.add_argument(name, type=kind, default=default, help=text,
                              nargs="+" if name == "--data" else None,

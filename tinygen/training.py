@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygen import checkpoint
+from tinygen import checkpoint, diagnosis
 from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.layers import load_state, state
 from tinygen.files import replacing, writable_folder
@@ -30,6 +30,7 @@ from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
 
 CHECKPOINT = "checkpoint.safetensors"
+LOOK_EVERY = 200    # steps between two diagnoses in the progress line
 
 # What replacing() and writable_folder() leave behind when they are killed
 LEFT = re.compile(r"\.((checkpoint|history|\d{6})\.)?[0-9a-f]{8}\.part"
@@ -100,6 +101,8 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
              one training of as many steps gives, to the bit
     report   called as report(step, row) after each step; row holds what
              model.step returned
+    progress a line that says how far it is, and from step 200 on what
+             diagnose() finds
     note     a dict for JSON that the checkpoint keeps
     labels   of the images, for a model with classes
 
@@ -121,10 +124,13 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
         run.resume()
     else:
         run.start()
+    said = ""
     with Interrupt() as ctrl_c, Progress(steps, show=progress) as line:
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
-            line.update(run.step, "  ".join(
+            if line.show and run.step % LOOK_EVERY == 0:
+                said = f"{run.verdict()}  ".lstrip()
+            line.update(run.step, said + "  ".join(
                 f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
@@ -248,6 +254,14 @@ class Run:
         self.history.append({"step": self.step, **row})
         return row
 
+    def verdict(self):
+        """What diagnose() would say now; "" if it has no rules for this."""
+        if self.model.name not in diagnosis.LOOK:
+            return ""
+        with np.errstate(all="ignore"):
+            return diagnosis.examine(self.model, self.batches.images,
+                                     self.history, self.labels).name
+
     def _last(self):
         if self.out is None or not self.path.exists():
             return "nothing was saved"
@@ -358,6 +372,22 @@ def load_model(path):
     load_arrays(getattr(model, part) if part else model,
                 arrays if part else _part(arrays, "model."), path)
     return model, meta
+
+
+def diagnose(run, images, history=None, labels=None):
+    """Is it training? A Diagnosis: print it, or ask for its name.
+
+    run      a run's folder; or a model, and then its history too
+    images   what it was trained on, and labels, as fit() takes them
+
+    See tinygen.diagnosis. ValueError: fewer than 60 steps, another model;
+    FileNotFoundError: a folder without a run, or without its history.
+    """
+    model = run
+    if history is None:
+        model, _ = load_model(Path(run) / CHECKPOINT)
+        history = History.from_csv(Path(run) / "history.csv")
+    return diagnosis.examine(model, images, history, labels)
 
 
 def load_arrays(obj, arrays, path):
