@@ -46,7 +46,8 @@ def difference(got, expected, tol=1e-8, dtype=False):
     if isinstance(expected, (list, tuple)):
         if isinstance(got, (list, tuple)):
             return _different_lists(got, expected, tol, dtype)
-        expected = stacked(list(expected))
+        whole = stacked(list(expected))
+        expected = expected if type(whole) is list else whole
     wanted, a = plain(expected), plain(got)
     if wanted is None or a is None:
         if wanted is None and a is None and _equal(got, expected):

@@ -23,7 +23,8 @@ def image_digits(answer):
     answer.on(1, 1, 1, 10).gives(2, "ten images, and 10 has two digits")
     answer.on(8, 8, 1, 2).gives(20, "2^64 = 18,446,744,073,709,551,616")
     answer.on(1, 2, 3, 4).gives(4, "4^6 = 4,096")
-    answer.on(28, 28, 3, 256).gives(5665)
+    answer.on(28, 28, 1, 256).gives(
+        1889, "784 numbers of 2.408 digits each, rounded down, and 1")
 
 
 @exercise(HAND)
@@ -35,6 +36,9 @@ def main_direction(answer):
     answer.on(np.array([[10., 4.], [10., 0.], [10., -4.]])).gives(
         (np.array([0., 1.]), 16.), "only the second pixel varies: 16, 0, 16,"
         " divided by 2")
+    answer.on(np.outer([-1., 0., 1.], [3., -2., -2.])).gives(
+        (np.array([3., -2., -2.]) / np.sqrt(17), 17.), "of 3, -2 and -2 the"
+        " largest by absolute value is 3, and it is positive")
     answer.on(_images(9, 4)).gives()
 
 

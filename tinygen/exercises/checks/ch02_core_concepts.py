@@ -18,11 +18,17 @@ def covered_share(answer):
     answer.on(corner, np.array([[0., 1.]]), 3.).gives(
         0.5, "(0, 0) is 1 away, (0, 4) is 3 away, which is just near enough;"
         " (3, 0) is the root of 10 away")
-    answer.on(np.array([[0.8, 0.8]]), np.zeros((1, 2)), 1.).gives(
-        0., "0.8 off in each direction is 1.13 in all")
+    answer.on(np.array([[0.8, 0.8], [1.2, 0.]]), np.zeros((1, 2)), 1.).gives(
+        0., "0.8 off in each direction is 1.13 in all, and 1.2 is farther")
     answer.on(np.zeros((2, 3)), np.array([[0., 0., 1.], [0., 5., 0.],
                                           [7., 0., 0.]]), 2.).gives(
         1., "one near neighbour is enough, and pixels may be three")
+    answer.on(np.array([[0., 0., 0.], [5., 0., 5.], [0., 5., 5.]]),
+              np.array([[5., 0., 0.], [0., 5., 0.]]), 2.).gives(
+        0., "all are 5 off, though each pixel of the first agrees with one"
+        " of the others, and two pixels of the rest agree")
+    answer.on(np.array([[0.5, 0.]]), np.zeros((1, 2)), 0.3).gives(
+        0., "0.5 away is farther than 0.3")
     rng = _rng()
     answer.on(rng.normal(size=(7, 2)), rng.normal(size=(4, 2)), 0.6).gives()
 
@@ -39,12 +45,14 @@ def normal_like(answer):
         return a.T @ a
     for d in (2, 3):
         mixed = rng.normal(size=(9, d)) @ rng.normal(size=(d, d))
-        unit = np.concatenate([np.eye(d), np.zeros((1, d))])
+        turned = np.linalg.qr(rng.normal(size=(d, d)))[0]
+        unit = np.concatenate([turned, np.zeros((1, d))])
         answer.on(mixed, unit).then(covariance).gives(
             np.cov(mixed.T), "sent through the map, unit steps of the noise"
             " must add up to the covariance: A A^T")
-        answer.on(mixed, np.eye(d) * 2).then(lambda a: a.mean(axis=0).shape
-                                             ).gives((d,))
+        answer.on(mixed, unit).then(lambda draws: draws[-1]).gives(
+            mixed.mean(axis=0), "noise 0 is the mean, whatever the other rows"
+            " hold")
 
 
 @exercise(SHAPE)
@@ -118,6 +126,8 @@ def harmonic_marks(answer):
         " the second 1/2 and 1")
     answer.on([real + 50, real], real, 0.1).gives(
         np.array([0., 1.]), "precision and recall 0 give 0, not 0 / 0")
+    answer.on([real - 1], real, 1.).gives(
+        np.array([3 / 4]), "three of four on each side are just 1 away")
     rng = _rng()
     answer.on([rng.normal(size=(n, 2)) for n in (5, 9, 12)],
               rng.normal(size=(8, 2)), 0.7).gives()

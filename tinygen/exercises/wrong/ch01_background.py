@@ -13,6 +13,11 @@ def image_digits__rounded_up(h, w, c, levels):
     return int(np.ceil(h * w * c * np.log10(levels)))
 
 
+def image_digits__one_short(h, w, c, levels):
+    """One digit is missing: 10 has the logarithm 1 and two digits."""
+    return int(h * w * c * np.log10(levels))
+
+
 def image_digits__product(h, w, c, levels):
     """You multiplied the choices. Each *additional* number of the image
     multiplies the count by `levels`: that is a power."""
@@ -47,6 +52,22 @@ def main_direction__not_centred(x):
     return u * np.sign(u[np.abs(u).argmax()]), values[-1]
 
 
+def main_direction__over_n(x):
+    """The direction is right; the variance was divided by n, and the question
+    asks for n - 1."""
+    values, vectors = np.linalg.eigh(np.cov(x.T, bias=True))
+    u = vectors[:, -1]
+    return u * np.sign(u[np.abs(u).argmax()]), values[-1]
+
+
+def main_direction__sign_of_sum(x):
+    """The sign was chosen by the sum of the entries. It is the one largest by
+    absolute value that must be positive."""
+    values, vectors = np.linalg.eigh(np.cov(x.T))
+    u = vectors[:, -1]
+    return u * np.sign(u.sum()), values[-1]
+
+
 def main_direction__spread(x):
     """The direction is right, and the number is its root: that is the
     spread, not the variance."""
@@ -64,12 +85,13 @@ def draw_by_hand__variances(mean, directions, variances, z):
 def draw_by_hand__columns(mean, directions, variances, z):
     """The directions are the rows of the matrix here. You took its columns
     (or the transpose), which fits only where k equals d."""
-    k, d = directions.shape
-    square = np.zeros((d, d))
-    square[:k] = directions
-    padded = np.zeros((len(z), d))
-    padded[:, :k] = z * np.sqrt(variances)
-    return mean + padded @ square.T
+    return mean + (z * np.sqrt(variances)) @ directions.T
+
+
+def draw_by_hand__no_spread(mean, directions, variances, z):
+    """The variances are not used: every direction varies alike, by 1. Each
+    needs its spread."""
+    return mean + z @ directions
 
 
 def draw_by_hand__no_mean(mean, directions, variances, z):
@@ -113,6 +135,20 @@ def frechet_apart__over_n(a, b):
     return np.sum(means ** 2 + (a.std(axis=0) - b.std(axis=0)) ** 2)
 
 
+def frechet_apart__mean_of_features(a, b):
+    """You took the mean over the features. The distances of all of them are
+    added."""
+    return np.mean((a.mean(axis=0) - b.mean(axis=0)) ** 2
+                   + (a.std(axis=0, ddof=1) - b.std(axis=0, ddof=1)) ** 2)
+
+
+def frechet_apart__one_heap(a, b):
+    """All numbers of a cloud went into one mean and one spread. Each feature,
+    each column, has its own."""
+    return ((a.mean() - b.mean()) ** 2
+            + (a.std(ddof=1) - b.std(ddof=1)) ** 2)
+
+
 def frechet_apart__means_only(a, b):
     """Only the means are compared. A cloud that has shrunk to one point would
     then be as good as the real one."""
@@ -133,6 +169,13 @@ def mend_redraw__rows(x, k):
     mean = x.mean(axis=0)
     top = np.linalg.eigh(np.cov(x.T))[1][-k:]
     return mean + (x - mean) @ top.T @ top
+
+
+def mend_redraw__as_found(x, k):
+    """This is the function as it was found: its directions are rows, and its
+    lines go through the origin."""
+    top = np.linalg.eigh(np.cov(x.T))[1][-k:]
+    return x @ top.T @ top
 
 
 def mend_redraw__through_origin(x, k):
@@ -174,6 +217,13 @@ def maker_by_hand__no_spread(x, k, z):
     alike, by 1. Each needs its spread."""
     _, vectors = np.linalg.eigh(np.cov(x.T))
     return x.mean(axis=0) + z @ vectors[:, ::-1][:, :k].T
+
+
+def maker_by_hand__variances(x, k, z):
+    """The noise was multiplied by the variances. Take their roots, the
+    spreads."""
+    values, vectors = np.linalg.eigh(np.cov(x.T))
+    return x.mean(axis=0) + (z * values[::-1][:k]) @ vectors[:, ::-1][:, :k].T
 
 
 def maker_by_hand__at_origin(x, k, z):

@@ -24,6 +24,25 @@ def covered_share__all_pairs(points, others, radius):
     return np.mean(gaps <= radius ** 2)
 
 
+def covered_share__strict(points, others, radius):
+    """A point at just the radius was left out. "Within" includes it."""
+    gaps = ((points[:, None] - others[None]) ** 2).sum(axis=2)
+    return np.mean(gaps.min(axis=1) < radius ** 2)
+
+
+def covered_share__pixels_apart(points, others, radius):
+    """The smallest gap was taken for each pixel, each perhaps from another of
+    the others. First add up a pair's pixels, then take the smallest."""
+    gaps = ((points[:, None] - others[None]) ** 2).min(axis=1)
+    return np.mean(gaps.sum(axis=1) <= radius ** 2)
+
+
+def covered_share__two_pixels(points, others, radius):
+    """Only the first two pixels count here. Points may have any number."""
+    gaps = (points[:, None] - others[None])[..., :2] ** 2
+    return np.mean(gaps.sum(axis=2).min(axis=1) <= radius ** 2)
+
+
 def covered_share__not_squared(points, others, radius):
     """A sum of squares was compared with the radius itself. Take its root, or
     square the radius."""
@@ -35,6 +54,18 @@ def normal_like__covariance_itself(points, eps):
     """The noise was multiplied by the covariance. That gives draws whose
     covariance is its square: a root of it is needed."""
     return points.mean(axis=0) + eps @ np.cov(points.T)
+
+
+def normal_like__no_mean(points, eps):
+    """The mean is missing: noise 0 must give it."""
+    return eps @ np.linalg.cholesky(np.cov(points.T)).T
+
+
+def normal_like__centred(points, eps):
+    """The mean of the noise was taken away. Each row is a draw of its own and
+    must not depend on the others."""
+    root = np.linalg.cholesky(np.cov(points.T))
+    return points.mean(axis=0) + (eps - eps.mean(axis=0)) @ root.T
 
 
 def normal_like__not_transposed(points, eps):
@@ -114,6 +145,12 @@ def translate_in_order__order_for_rank(x, y):
     return np.sort(y)[np.argsort(x)]
 
 
+def translate_in_order__y_as_it_came(x, y):
+    """The ranks of x are right, but y is taken in the order given. Its
+    smallest must come first: sort it."""
+    return y[np.argsort(np.argsort(x))]
+
+
 def translate_in_order__turned(x, y):
     """The smallest x gets the largest y here. Judges and cycle cannot tell
     this from the other order, but you were asked for the rising one."""
@@ -149,6 +186,18 @@ def mend_judge_loss__one_mean(on_real, on_fake):
                                    np.logaddexp(0, on_fake)]))
 
 
+def mend_judge_loss__summed(on_real, on_fake):
+    """The verdicts were added up. Each kind has its mean, so that a larger
+    batch does not count for more."""
+    return np.logaddexp(0, -on_real).sum() + np.logaddexp(0, on_fake).sum()
+
+
+def mend_judge_loss__changed_places(on_real, on_fake):
+    """Real and made points have changed places: this D learns to call the
+    real ones made."""
+    return np.logaddexp(0, on_real).mean() + np.logaddexp(0, -on_fake).mean()
+
+
 def mend_judge_loss__a_gain(on_real, on_fake):
     """The sign is that of what D earns. A loss is made small, so it is the
     negative, and never below 0."""
@@ -160,6 +209,12 @@ def off_by__not_compared(x, there, back):
     """This is where each point comes back to. The question is how far that is
     from where it set out."""
     return np.abs(back * there * x)
+
+
+def off_by__signed(x, there, back):
+    """A distance has no sign: take the absolute value, or points that are off
+    in opposite directions cancel."""
+    return back * there * x - x
 
 
 def off_by__only_there(x, there, back):
@@ -177,6 +232,17 @@ def _both(made, real, radius):
     gaps = ((made[:, None] - real[None]) ** 2).sum(axis=2)
     near = gaps <= radius ** 2
     return near.any(axis=1).mean(), near.any(axis=0).mean()
+
+
+def harmonic_marks__strict(clouds, real, radius):
+    """A point at just the radius was left out. "Within" includes it."""
+    marks = []
+    for made in clouds:
+        gaps = ((made[:, None] - real[None]) ** 2).sum(axis=2)
+        near = gaps < radius ** 2
+        p, r = near.any(axis=1).mean(), near.any(axis=0).mean()
+        marks.append(2 * p * r / (p + r) if p + r else 0.)
+    return np.array(marks)
 
 
 def harmonic_marks__plain_mean(clouds, real, radius):
