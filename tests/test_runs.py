@@ -1,5 +1,6 @@
 """The stored trainings that chapters show: chapters/runs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,49 @@ def test_the_stored_weights_give_the_stored_likelihood(path, require):
     nll = -model.log_likelihood(x[:20], 1000, r)
     assert nll.mean() == pytest.approx(
         np.mean(header["note"]["nlls"][:20]), abs=0.5)
+
+
+# ---- chapter 5 -----------------------------------------------------------
+
+
+def future():
+    return json.loads((RUNS / "future.json").read_text(encoding="utf-8"))
+
+
+def test_every_fid_of_chapter_5_has_its_interval_and_seed():
+    found = {k: v for k, v in future().items() if "fid" in v}
+    assert len(found) >= 10
+    for run in found.values():
+        assert run["seed"] in (0, 1) and run["steps"] > 0
+        assert run["command"].startswith("python chapters/runs/make_future")
+        for value, low, high in run["fid"].values():
+            assert low < value < high
+
+
+def test_stored_weights_of_chapter_5_give_the_stored_fid():
+    """Of 1,000 samples, to chance; float16 weights move it a little."""
+    real = tg.metrics.features(tg.data.sprites(
+        2000, "solid", 100, background="light")[0])
+    model, header = tg.training.load_model(RUNS / "future_plain.safetensors")
+    fake = tg.metrics.features(model.sample(1000, np.random.default_rng(7)))
+    value, *_ = future()["plain"]["fid"]["averaged"]
+    assert tg.metrics.fid(real, fake).value == pytest.approx(value, rel=0.1)
+    assert header["note"]["steps"] == future()["plain"]["steps"]
+
+
+@pytest.mark.parametrize("name", ["classes", "vae"])
+def test_stored_weights_of_chapter_5_heed_the_label(name):
+    """As often as is stored, to chance, on 400 images."""
+    model, _ = tg.training.load_model(RUNS / f"future_{name}.safetensors")
+    images = model.sample(400, np.random.default_rng(3))
+    seen = tg.metrics.probabilities(images).argmax(axis=1)
+    counts = np.array(future()[name]["seen"])
+    assert (seen == np.arange(400) % 8).mean() == pytest.approx(
+        counts.trace() / counts.sum(), abs=0.1)
+
+
+def test_more_images_of_their_kind_helped_and_made_ones_did_not():
+    """What chapter 5 says of augmentation, in each of three draws."""
+    for seed in range(3):
+        found = future()[f"digits_{seed}"]
+        assert found["moved"] > found["real"] > found["real and made"]
