@@ -67,6 +67,7 @@ FAST = os.environ.get("TINYGEN_FAST", "") not in ("", "0")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 IN_A_PAGE = {"TINYGEN_PROGRESS": "0",
              "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+TIMES = re.compile(r"^\*Reading: .*\n\n?", re.M)     # see say_times
 TRAINS = re.compile(r"\bfit\(|\.step\(")
 PICTURE = 150_000               # bytes; larger ones get 256 colours
 
@@ -109,7 +110,8 @@ def store(notebook, path):
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen = {}
     for cell in notebook.cells:
-        digest = hashlib.sha1(cell.source.encode()).hexdigest()[:8]
+        lasting = TIMES.sub("", cell.source)
+        digest = hashlib.sha1(lasting.encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = f"{digest}-{seen[digest]}"
         cell.metadata.pop("execution", None)
@@ -210,7 +212,7 @@ def say_times(notebook):
     line = (f"*Reading: about {reading_minutes(notebook)} minutes. Running "
             f"all cells: {whole:.0f} s{part}, on {os.cpu_count()} cores.*")
     first = notebook.cells[0]
-    text = re.sub(r"^\*Reading: .*\n\n?", "", first.source, flags=re.M)
+    text = TIMES.sub("", first.source)
     first.source = re.sub(r"^(# .*)\n*", rf"\1\n\n{line}\n\n", text, count=1,
                           flags=re.M).rstrip()
 
