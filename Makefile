@@ -51,7 +51,8 @@ book: $(READY)
 test: $(READY)
 	$(PY) -m pytest $(TESTS)
 
-test-long: $(READY)
+# With axe-core for tests/test_accessibility.py
+test-long: $(READY_DEV)
 	$(PY) -m pytest $(TESTS) -m long
 
 # The oldest versions that pyproject.toml admits, in an environment apart.

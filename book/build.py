@@ -58,6 +58,11 @@ def install(pages, target):
     """Put the pages in place of the former ones."""
     for path in [p for name in LEFT_OUT for p in pages.glob(name)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in pages.rglob("*.html"):      # docutils' role is deprecated
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('role="doc-biblioentry"',
+                                     'role="listitem"'),
+                        encoding="utf-8", newline="\n")
     (pages / ".nojekyll").touch()       # GitHub: serve _static as it is
     for path in pages.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

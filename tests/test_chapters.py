@@ -35,6 +35,13 @@ def code_cells(path):
     return [c for c in notebook.cells if c.cell_type == "code"]
 
 
+def prose(path):
+    """All Markdown of a notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    return "\n".join(c.source for c in notebook.cells
+                     if c.cell_type == "markdown")
+
+
 def outputs(path):
     """(cell, output) for all outputs of a notebook."""
     return [(c, o) for c in code_cells(path) for o in c.outputs]
@@ -128,6 +135,31 @@ def test_every_figure_says_what_it_shows(path):
             about = cell.metadata.get("mystnb", {})
             alt = about.get("image", {}).get("alt", "")
             assert len(alt) > 10, f"no alt text: {cell.source}"
+
+
+@chapters
+def test_every_figure_is_numbered_and_referred_to(path):
+    text = prose(path)
+    for cell, output in outputs(path):
+        if "image/png" in output.get("data", {}):
+            figure = cell.metadata.get("mystnb", {}).get("figure", {})
+            assert figure.get("caption"), f"not numbered: {cell.source}"
+            assert f"{{numref}}`{figure['name']}`" in text, (
+                f"the text never mentions {figure['name']}")
+
+
+@chapters
+def test_the_article_and_chapters_go_by_one_name_each(path):
+    text = prose(path)
+    assert re.findall(r"\bthe document\b", text, re.I) == []
+    assert re.findall(r"\[section \d[^]]*\]\(\w+\.ipynb", text, re.I) == []
+
+
+@chapters
+def test_each_column_of_a_table_has_a_title_in_words(path):
+    for head in re.findall(r"^\|(.*)\|\n\|[-:]", prose(path), re.M):
+        words = re.sub(r"\$[^$]*\$", "", head).split("|")
+        assert all(map(str.strip, words)), f"read aloud: {head}"
 
 
 @chapters

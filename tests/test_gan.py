@@ -46,7 +46,7 @@ def test_shapes(size, channels):
     assert d(images).shape == (3, 1)
 
 
-def test_the_networks_are_those_of_the_document():
+def test_the_networks_are_those_of_the_article():
     """7 x 7 x 256, then 14 x 14 x 128, 28 x 28 x 64, 28 x 28 x 3."""
     table = tg.summary(gan.generator(GANConfig(), rng()), (100,))
     outputs = [line.split()[2] for line in table.splitlines()[2:14]]

@@ -34,8 +34,10 @@ def layer_paths(answer):
         " what is below them")
     answer.on([[np.ones(2), {"b": np.ones(1), "rate": 0.1}], np.ones((2, 2))]
               ).gives({"0.0": 2, "0.1.b": 1, "1": 4})
-    answer.on({"norm": {"scale": np.ones(7), "eps": 1e-5, "parts": []}}
-              ).gives()
+    answer.on({"norm": {"scale": np.ones(7), "running_mean": np.ones(7),
+                        "_spare": np.ones(2), "eps": 1e-5, "parts": []}}
+              ).gives(because="what counts is an underscore in front, at any"
+                      " depth; running_mean has none")
 
 
 # -------------------------------------------------------------- initial spread
@@ -73,7 +75,7 @@ def dead_share(answer):
     answer.on(x, w, np.array([-2., 0., -3., 5.])).gives(
         0.75, "the biases close the first and the third, and open the last")
     x, w = _normal(20, 3), _normal(2, 3, 6)[1]
-    answer.on(x, w, np.linspace(-9, -1, 6)).gives()
+    answer.on(x, w, np.linspace(-4, 3, 6)).gives()
 
 
 # ----------------------------------------------------------------------- norms
@@ -112,8 +114,8 @@ def channel_slopes(answer):
     g = np.array([[1., 2.], [3., 4.]])
     y = np.array([[-1., 1.], [1., -1.]])
     answer.on(g, y).gives(
-        [[2., -2.], [4., 6.]], "the scale of channel 0: 1 * -1 + 3 * 1; its"
-        " shift: 1 + 3")
+        np.array([[2., -2.], [4., 6.]]), "the scale of channel 0: 1 * -1 +"
+        " 3 * 1; its shift: 1 + 3")
     answer.on(*_normal(2, 5, 3)).gives()
     answer.on(*_normal(2, 2, 3, 4, 2)).gives(
         because="images: a channel's scale meets each of its pixels")
@@ -123,6 +125,8 @@ def channel_slopes(answer):
 def steps_to_settle(answer):
     answer.on(0.5, 0.1).gives(
         4, "left are 0.5, 0.25, 0.125, and 0.0625 after four steps")
+    answer.on(0.5, 0.25).gives(
+        2, "after two steps exactly 0.25 is left, which is at most 0.25")
     answer.on(0.1, 0.01).gives(
         because="After k steps (1 - rate)^k of the start is left")
     answer.on(0.2, 0.5).gives()

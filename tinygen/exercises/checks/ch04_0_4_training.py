@@ -130,6 +130,13 @@ def same_array(answer):
     answer.on(np.ones(4), ones, 1e-6).gives(False, "four are not three")
     answer.on(np.array([1., np.nan, 1.]), ones, 1e-6).gives(
         False, "NaN is not 1")
+    answer.on(np.array([0., np.nan]), np.zeros(2), 1e-6).gives(
+        False, "NaN is not 0, either")
+    answer.on(np.array([1., 1.5, 1.]), ones, 0.5).gives(
+        True, "0.5 apart, which is not more than 0.5")
+    answer.on(np.array([1., 1.75, 1.]), ones, 0.5).gives(
+        False, "one number is 0.75 away; that the others are near does not"
+        " help")
     answer.on(ones - 5, ones, 1e-6).gives(False, "-4 is not 1")
     answer.on(1000 * ones + 0.001, 1000 * ones, 1e-6).gives(
         False, "0.001 apart, and only 1e-6 is allowed")
@@ -146,6 +153,10 @@ def stop_at(answer):
     answer.on(np.array([3., 2., 2., 2., 1.]), 2).gives(
         1, "2 again is not lower than 2")
     answer.on(np.array([4., 3., 5., 2., 6., 7., 8., 0.]), 3).gives()
+    answer.on(np.array([5., 6., 4., 6., 3., 6., 2.]), 2).gives(
+        6, "a new lowest each time after one bad one: never two in a row")
+    answer.on(np.array([3., 4., 5., 6., 1.]), 2).gives(
+        0, "4 and 5 are two in a row")
 
 
 # ------------------------------------------------------------------- capstone

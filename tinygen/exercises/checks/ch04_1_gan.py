@@ -3,7 +3,7 @@ import numpy as np
 
 from tinygen.exercises import exercise
 
-LISTING = '4.1, "The document\'s listing, dissected"'
+LISTING = '4.1, "The article\'s listing, dissected"'
 FORMULA = '4.1, "The game as a formula"'
 GENERATOR = '4.1, "The generator"'
 ROUND = '4.1, "One round"'

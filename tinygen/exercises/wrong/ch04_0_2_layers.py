@@ -9,7 +9,7 @@ def _walked(tree, join, skip, count):
     items = tree.items() if isinstance(tree, dict) else enumerate(tree)
     found = {}
     for key, value in items:
-        if skip and str(key).startswith("_"):
+        if skip(str(key)):
             continue
         if isinstance(value, (dict, list)):
             below = _walked(value, join, skip, count)
@@ -23,28 +23,60 @@ def _is_array(value):
     return isinstance(value, np.ndarray)
 
 
+def _private(key):
+    return key.startswith("_")
+
+
 def layer_paths__private_too(tree):
     """You walk names that begin with an underscore. A layer uses those for
     what belongs to nobody else."""
-    return _walked(tree, lambda a, b: f"{a}.{b}", False, _is_array)
+    return _walked(tree, lambda a, b: f"{a}.{b}", lambda key: False,
+                   _is_array)
+
+
+def layer_paths__any_underscore(tree):
+    """You leave out every name with an underscore in it. Only one in front
+    hides a name: running_mean has to be found."""
+    return _walked(tree, lambda a, b: f"{a}.{b}", lambda key: "_" in key,
+                   _is_array)
+
+
+def layer_paths__private_below(tree):
+    """You skip hidden names at the top only. They may stand at any depth."""
+    found = _walked(tree, lambda a, b: f"{a}.{b}", lambda key: False,
+                    _is_array)
+    return {path: n for path, n in found.items() if path[0] != "_"}
+
+
+def layer_paths__rows(tree):
+    """len counts the rows of an array. Its `size` counts the entries."""
+    def paths(tree):
+        for key, value in (tree.items() if isinstance(tree, dict)
+                           else enumerate(tree)):
+            if isinstance(value, (dict, list)) and str(key)[0] != "_":
+                yield from ((f"{key}.{p}", n) for p, n in paths(value))
+            elif _is_array(value) and str(key)[0] != "_":
+                yield str(key), len(value)
+    return dict(paths(tree))
 
 
 def layer_paths__settings_too(tree):
     """Plain numbers, such as a slope or a rate, are settings. Only arrays
     are counted."""
-    return _walked(tree, lambda a, b: f"{a}.{b}", True, lambda v: True)
+    return _walked(tree, lambda a, b: f"{a}.{b}", _private,
+                   lambda v: True)
 
 
 def layer_paths__last_name_only(tree):
     """Each array goes by its last name here, so a second `w` replaces the
     first. A name is the whole path."""
-    return _walked(tree, lambda a, b: b, True, _is_array)
+    return _walked(tree, lambda a, b: b, _private, _is_array)
 
 
 def layer_paths__inside_out(tree):
     """The paths are the wrong way round: from the array up to the top. Begin
     with the outermost name."""
-    return _walked(tree, lambda a, b: f"{b}.{a}", True, _is_array)
+    return _walked(tree, lambda a, b: f"{b}.{a}", _private, _is_array)
 
 
 # -------------------------------------------------------------- initial spread
@@ -74,6 +106,18 @@ def start_spread__no_half(n_in, n_out, below, above):
     return np.sqrt(1 / ((below ** 2 + above ** 2) * n_in))
 
 
+def start_spread__one_above(n_in, n_out, below, above):
+    """This is the chapter's formula for a LeakyReLU, whose slope above 0 is
+    1. Here that slope may be another, too."""
+    return np.sqrt(2 / ((1 + below ** 2) * n_in))
+
+
+def start_spread__always_relu(n_in, n_out, below, above):
+    """2 / n is for a ReLU, whatever activation was given. The two slopes must
+    come in."""
+    return np.sqrt(2 / n_in)
+
+
 def size_at_the_end__mean_square(n, spread, slope, depth):
     """This is the mean square at the end. The size is its root."""
     return (spread ** 2 * n * (1 + slope ** 2) / 2) ** depth
@@ -83,6 +127,12 @@ def size_at_the_end__no_bend(n, spread, slope, depth):
     """The activation is forgotten: it shrinks what is negative, at each
     layer."""
     return (spread * np.sqrt(n)) ** depth
+
+
+def size_at_the_end__mean_slope(n, spread, slope, depth):
+    """You took the mean of the two slopes. The mean *square* is followed
+    from layer to layer, so average their squares, then take the root."""
+    return (spread * np.sqrt(n) * (1 + slope) / 2) ** depth
 
 
 def size_at_the_end__no_root_of_n(n, spread, slope, depth):
@@ -115,6 +165,12 @@ def dead_share__of_images(x, w, b):
     return np.mean(~(x @ w + b > 0).any(axis=1))
 
 
+def dead_share__on_average(x, w, b):
+    """You asked whether a unit is closed on average. A single image that
+    opens it keeps it alive."""
+    return np.mean((x @ w + b).mean(axis=0) <= 0)
+
+
 def dead_share__no_bias(x, w, b):
     """The bias is left out; it is what closes most dead units."""
     return np.mean(~(x @ w > 0).any(axis=0))
@@ -142,6 +198,13 @@ def normalised__each_pixel(x, kind, eps):
     All pixels of a channel share one."""
     axes = {**_AXES, "batch": (0,)}[kind]
     c, v = _centred(x, axes)
+    return c / np.sqrt(v + eps)
+
+
+def normalised__over_channels(x, kind, eps):
+    """Layer norm over the channels alone, as transformers have it, gives each
+    pixel a mean of its own. Here it takes the whole image."""
+    c, v = _centred(x, {**_AXES, "layer": (3,)}[kind])
     return c / np.sqrt(v + eps)
 
 
@@ -190,6 +253,13 @@ def norm_vjp__spread_fixed(g, x, eps):
     return (g - g.mean()) / _parts(x, eps)[1]
 
 
+def norm_vjp__mean_fixed(g, x, eps):
+    """The part along y is right. But the mean moves with x, too: take the
+    mean of g away."""
+    _, s, y = _parts(x, eps)
+    return (g - y * np.mean(g * y)) / s
+
+
 def norm_vjp__not_divided(g, x, eps):
     """The bracket is right, and not divided by s: if x is twice as wide, the
     same nudge counts half."""
@@ -224,6 +294,13 @@ def channel_slopes__exchanged(g, y):
     return np.stack([g.sum(axis=axes), (g * y).sum(axis=axes)])
 
 
+def channel_slopes__columns(g, y):
+    """Rows and columns are exchanged: the first row holds the slopes of all
+    scales, the second those of all shifts."""
+    axes = tuple(range(g.ndim - 1))
+    return np.stack([(g * y).sum(axis=axes), g.sum(axis=axes)], axis=-1)
+
+
 def channel_slopes__y_summed_apart(g, y):
     """You multiplied the sums of g and of y. Multiply number by number
     first, then sum."""
@@ -235,6 +312,12 @@ def steps_to_settle__one_short(rate, left):
     """Rounded down: after so many steps a little more than `left` is still
     there."""
     return int(np.log(left) / np.log(1 - rate))
+
+
+def steps_to_settle__one_more(rate, left):
+    """One step more than needed where exactly `left` is left: *at most*
+    allows for that. Rounding up is not rounding down and adding 1."""
+    return int(np.log(left) / np.log(1 - rate)) + 1
 
 
 def steps_to_settle__rate_is_kept(rate, left):
@@ -260,6 +343,18 @@ def mend_momentum__as_eps(x, running_mean, running_var, momentum):
     """This is the bug itself: the number goes under the root, where it keeps
     the spread below 1, and the statistics move at PyTorch's usual rate."""
     return _with_stats(x, running_mean, running_var, momentum, 0.9)
+
+
+def mend_momentum__still_as_eps(x, running_mean, running_var, momentum):
+    """The statistics are right. But the number is still added to the
+    variance, under the root; there belongs 1e-5."""
+    return _with_stats(x, running_mean, running_var, momentum, momentum)
+
+
+def mend_momentum__keras_eps(x, running_mean, running_var, momentum):
+    """1e-3 is what Keras adds to the variance by itself. This exercise asks
+    for 1e-5."""
+    return _with_stats(x, running_mean, running_var, 1e-3, momentum)
 
 
 def mend_momentum__pytorch_sense(x, running_mean, running_var, momentum):
@@ -339,6 +434,18 @@ def dropout_noise__not_scaled(x, p):
     return np.sqrt(np.sum(x * x) * p * (1 - p))
 
 
+def dropout_noise__only_dropping(x, p):
+    """A mask has the variance p (1 - p), not p. You have divided by 1 - p
+    already."""
+    return np.sqrt(np.sum(x * x) * p) / (1 - p)
+
+
+def dropout_noise__mean_of_squares(x, p):
+    """This is the root of the mean of squares about 0. A spread is about the
+    mean, so the square of the mean goes off."""
+    return np.sqrt(np.sum(x * x) / (1 - p))
+
+
 def dropout_noise__variance(x, p):
     """This is the variance; its root is asked for."""
     return np.sum(x * x) * p / (1 - p)
@@ -387,6 +494,18 @@ def power_sigma__one_more(w, u, steps):
     return np.linalg.norm(_powered(w, u, steps + 1) @ w)
 
 
+def power_sigma__exact(w, u, steps):
+    """This is the exact value. Asked is the estimate that the given u and
+    the given number of steps lead to."""
+    return np.linalg.norm(w, 2)
+
+
+def power_sigma__stretch_of_u(w, u, steps):
+    """u^T w w^T u is the square of the estimate: take its root."""
+    u = _powered(w, u, steps)
+    return u @ (w @ (w.T @ u))
+
+
 def power_sigma__all_of_it(w, u, steps):
     """This is the root of the sum of *all* squared stretches, the norm of
     the matrix as a list of numbers. Asked is the largest alone."""
@@ -396,6 +515,12 @@ def power_sigma__all_of_it(w, u, steps):
 def residual_size__mean_square(depth, gain):
     """This is the mean square. The size is its root."""
     return (1 + gain ** 2) ** depth
+
+
+def residual_size__gain_not_squared(depth, gain):
+    """The branch is `gain` times as large, so its mean square is gain
+    *squared* times that of x."""
+    return (1 + gain) ** (depth / 2)
 
 
 def residual_size__in_step(depth, gain):
@@ -420,12 +545,15 @@ def residual_size__added_once(depth, gain):
 
 
 def _round(x, scale, shift, a, b, g, rate, eps, *, g_scaled=True,
-           unbiased=True, kept=False, on_y=False):
+           unbiased=True, kept=False, on_y=False, running=False, more=1):
     n, mean, var = len(x), x.mean(axis=0), x.var(axis=0)
-    y = (x - mean) / np.sqrt(var + eps)
+    own = (x - mean) / np.sqrt(var + eps)       # what norm_vjp makes of x
+    y = (x - mean) / np.sqrt(var * more + eps)
+    if running:
+        y = (x - a) / np.sqrt(b + eps)
     dscale, dshift = (g * (y * scale + shift if on_y else y)).sum(0), g.sum(0)
     h = g * scale if g_scaled else g
-    dx = (h - h.mean(0) - y * (h * y).mean(0)) / np.sqrt(var + eps)
+    dx = (h - h.mean(0) - own * (h * own).mean(0)) / np.sqrt(var + eps)
     var = var * n / (n - 1) if unbiased else var
     rate = 1 - rate if kept else rate
     return {"y": y * scale + shift, "dx": dx, "dscale": dscale,
@@ -465,3 +593,21 @@ def batch_norm_round__output_in_slope(x, scale, shift, running_mean,
     and shift. You took the layer's output."""
     return _round(x, scale, shift, running_mean, running_var, g, rate, eps,
                   on_y=True)
+
+
+def batch_norm_round__by_running(x, scale, shift, running_mean, running_var,
+                                 g, rate, eps):
+    """y is made with the running statistics: that is evaluation. A training
+    call takes the batch's own.
+    Section: 4.0.2, "Training and evaluation" """
+    return _round(x, scale, shift, running_mean, running_var, g, rate, eps,
+                  running=True)
+
+
+def batch_norm_round__unbiased_in_y(x, scale, shift, running_mean,
+                                    running_var, g, rate, eps):
+    """y is divided by the root of the variance over n. The factor
+    n / (n - 1) belongs to the running variance alone.
+    Section: 4.0.2, "Training and evaluation" """
+    return _round(x, scale, shift, running_mean, running_var, g, rate, eps,
+                  more=len(x) / (len(x) - 1))

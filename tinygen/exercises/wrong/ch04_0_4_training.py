@@ -325,6 +325,27 @@ def same_array__nan_passes(got, expected, tol):
         np.any(np.abs(got - expected) > tol))
 
 
+def same_array__nan_is_zero(got, expected, tol):
+    """You made NaN a 0 and compared that. Where 0 is expected, NaN
+    passes."""
+    return got.shape == expected.shape and bool(
+        np.all(np.abs(np.nan_to_num(got) - expected) <= tol))
+
+
+def same_array__on_average(got, expected, tol):
+    """The mean distance hides a single number that is far away. All must be
+    near."""
+    return got.shape == expected.shape and bool(
+        np.mean(np.abs(got - expected)) <= tol)
+
+
+def same_array__less_than(got, expected, tol):
+    """A distance of exactly tol is not *more* than tol. With tol = 0 your
+    check would refuse what is equal."""
+    return got.shape == expected.shape and bool(
+        np.all(np.abs(got - expected) < tol))
+
+
 def same_array__signed(got, expected, tol):
     """A difference may be negative. -5 is less than tol, and is not
     small."""
@@ -349,6 +370,32 @@ def stop_at__looks_ahead(held_out, patience):
     """This is the lowest of all. But the training was stopped before some
     of these were known."""
     return int(np.argmin(held_out))
+
+
+def stop_at__in_all(held_out, patience):
+    """You count all losses that brought nothing new. Patience is about so
+    many in a row: a new lowest one begins the count again."""
+    best = bad = 0
+    for k in range(1, len(held_out)):
+        if held_out[k] < held_out[best]:
+            best = k
+        else:
+            bad += 1
+        if bad == patience:
+            break
+    return best
+
+
+def stop_at__one_late(held_out, patience):
+    """You wait for one more than `patience`. Stop as soon as there are so
+    many."""
+    best = 0
+    for k, loss in enumerate(held_out):
+        if loss < held_out[best]:
+            best = k
+        if k - best > patience:
+            break
+    return best
 
 
 def stop_at__where_it_stopped(held_out, patience):

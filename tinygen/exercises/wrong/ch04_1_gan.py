@@ -6,7 +6,7 @@ import tinygen as tg
 
 
 def to_signed__unit_range(images):
-    """This is the document's images / 255: it ends at 1, but it begins at
+    """This is the article's images / 255: it ends at 1, but it begins at
     0, and a tanh reaches down to -1. D would know every fake by its pixels
     below 0. Ask what your function gives for a black pixel."""
     return (images / 255).astype(np.float32)
@@ -204,7 +204,7 @@ def d_loss__fakes_without_one_minus(real, fake):
 
 def d_loss__real_alone(real, fake):
     """The fakes do not enter at all. A D that calls everything real has
-    then the smallest loss; nothing is adversarial. The document's own loop
+    then the smallest loss; nothing is adversarial. The article's own loop
     does the same."""
     return np.mean(np.logaddexp(0, -real))
 
@@ -275,7 +275,7 @@ def g_loss__wants_to_be_caught(fake):
 
 
 def g_loss__mean_of_d(fake):
-    """This is the mean of D itself, without a log, as in the document's
+    """This is the mean of D itself, without a log, as in the article's
     loop. Made small, it asks G for images that D rejects."""
     return np.mean(_sigmoid(fake))
 
