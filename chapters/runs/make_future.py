@@ -136,8 +136,8 @@ def fids(model, real, n=2000):
 
 
 def agreement(model, n=2000):
-    """counts[asked, seen]: which class the classifier sees, by that asked
-    for; row 8 of a model without classes would be all there is."""
+    """counts[asked, seen]: the class asked for, the one the classifier sees.
+    """
     images = model.sample(n, np.random.default_rng(8))
     seen = tg.metrics.probabilities(images).argmax(axis=1)
     counts = np.zeros((8, 8), int)
