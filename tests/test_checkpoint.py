@@ -136,7 +136,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 try:
     checkpoint.save(sys.argv[1], {"w": np.ones(10_000)}, {})
 except OSError as error:
-    print("refused:", error.strerror)
+    print("refused:", error)
 """
 
 
@@ -146,6 +146,6 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     checkpoint.save(path, {"w": np.zeros(3)}, META)
     done = subprocess.run([sys.executable, "-c", FULL_DISK, path], text=True,
                           capture_output=True, timeout=60)
-    assert done.stdout.startswith("refused: File too large"), done.stderr
+    assert "(File too large)" in done.stdout, done.stderr
     assert np.array_equal(checkpoint.load(path)[0]["w"], np.zeros(3))
     assert list(tmp_path.iterdir()) == [path]

@@ -3,6 +3,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -367,6 +368,7 @@ def test_files_that_two_processes_mixed_up(cache, tmp_path):
 def test_a_cache_folder_that_vanishes(tmp_path):
     code = RELU + """
 import shutil
+import signal
 shutil.rmtree(os.environ["NUMBA_CACHE_DIR"])
 relu(np.float32)"""
     assert python(code, NUMBA_CACHE_DIR=str(tmp_path / "cache"))[1] == ONCE
@@ -441,6 +443,17 @@ for k in range(40):
     interrupted(lambda: relu(np.float32), 0.005 + 0.0007 * k)
     relu(np.float32)"""
     assert python(code, TINYGEN_THREADS="3")[1] == ""
+
+
+def test_ctrl_c_waits_while_numba_loads():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), compiling.later_ctrl_c:
+        with compiling.later_ctrl_c:
+            signal.raise_signal(signal.SIGINT)
+            reached.append("inner")
+        reached.append("outer")
+    assert reached == ["inner", "outer"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_while_compiling(tmp_path):

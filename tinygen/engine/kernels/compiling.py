@@ -52,7 +52,8 @@ class KernelCache(FunctionCache):
     def load_overload(self, signature, target):
         """The stored code, or None: then Numba compiles."""
         try:
-            found = super().load_overload(signature, target)
+            with later_ctrl_c:
+                found = super().load_overload(signature, target)
         except Exception as error:  # cut short, or overwritten
             say(f"the compiled kernels in {self.cache_path} cannot be read "
                 f"({error}): compiling them again")
@@ -89,16 +90,43 @@ def source_stamp():
                  for path in sorted(folder.glob("*.py")))
 
 
-class Announcement(event.Listener):
-    """Say why nothing seems to happen, and how far it is: 12/33 correlate.
+class LaterCtrlC:
+    """Within the block, which may hold others, Ctrl-C waits for its end.
 
-    Ctrl-C waits until the kernel is compiled: Numba, interrupted in its first
-    seconds, cannot compile any more.
+    Numba, interrupted while it loads its rules, cannot compile any more.
     """
 
-    outer = None    # the kernel that is compiled, not one that it calls
+    depth = 0       # of the blocks that the main thread is in
     asked = False   # by Ctrl-C
     handler = None  # what Ctrl-C calls else
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            if self.depth == 0:
+                self.handler = signal.signal(signal.SIGINT, self.wait)
+            self.depth += 1
+
+    def wait(self, *_):
+        self.asked = True
+
+    def __exit__(self, *_):
+        if threading.current_thread() is threading.main_thread():
+            self.depth -= 1
+            if self.depth == 0:
+                signal.signal(signal.SIGINT,
+                              self.handler or signal.default_int_handler)
+                if self.asked:
+                    self.asked = False
+                    signal.raise_signal(signal.SIGINT)
+
+
+later_ctrl_c = LaterCtrlC()
+
+
+class Announcement(event.Listener):
+    """Say why nothing seems to happen, and how far it is: 12/33 correlate."""
+
+    outer = None    # the kernel that is compiled, not one that it calls
     started = None  # when the compilation of all of them began, if it did
 
     def on_start(self, happening):
@@ -113,22 +141,13 @@ class Announcement(event.Listener):
                 rest = took / ready * (len(KERNELS) - ready)
                 left = f"  {rest:.0f} s left"
             show(f"{ready}/{len(KERNELS)} {kernel.py_func.__name__}{left}")
-            if threading.current_thread() is threading.main_thread():
-                self.handler = signal.signal(signal.SIGINT, self.wait)
-
-    def wait(self, *_):
-        self.asked = True
+            later_ctrl_c.__enter__()
 
     def on_end(self, happening):
         if self.outer is happening.data["dispatcher"]:
             self.outer = None
             show("")
-            if self.handler:
-                signal.signal(signal.SIGINT, self.handler)
-                self.handler = None
-            if self.asked:
-                self.asked = False
-                signal.raise_signal(signal.SIGINT)
+            later_ctrl_c.__exit__()
 
 
 announcement = Announcement()
