@@ -52,7 +52,8 @@ def attempt(function, call, names, mutates=False):
     named = fresh(call.named, mutates)
     held = list(zip(names, (*inputs, *named.values())))
     before = [(name, a, a.copy()) for name, x in held for a in arrays(x)]
-    lists = [(name, x, list(x)) for name, x in held if type(x) is list]
+    members = [(name, x, _members(x)) for name, x in held
+               if type(x) in (list, dict)]
     outcome = Outcome()
     try:
         value = function(*inputs, **named)
@@ -70,10 +71,16 @@ def attempt(function, call, names, mutates=False):
             outcome.changed.append(name)
             if now.shape == then.shape:
                 now[...] = then  # a Tensor is shared with the check
-    for name, now, then in lists:
-        if not mutates and list(map(id, now)) != list(map(id, then)):
+    for name, now, then in members:
+        if not mutates and list(map(id, _members(now))) != list(
+                map(id, then)):
             outcome.changed.append(name)
     return outcome
+
+
+def _members(x):
+    """What a list or a dict holds, the keys first."""
+    return [*x, *x.values()] if type(x) is dict else list(x)
 
 
 class Answer:

@@ -57,6 +57,9 @@ def label_planes(answer):
     rng = _rng()
     images = rng.normal(size=(3, 4, 5, 2)).astype(np.float32)
     answer.on(images, np.array([2, 0, 2]), 4).gives()
+    answer.on(np.full((1, 1, 2, 1), 200, np.uint8), np.array([1]), 2).gives(
+        np.array([[[[200, 0, 1], [200, 0, 1]]]], np.uint8),
+        "the images are bytes here, and the planes must be, too")
 
 
 @exercise('5, "The computing it takes"')
@@ -80,6 +83,10 @@ def memorised_share(answer):
     fresh = rng.normal(size=(30, 6))
     answer.on(fresh, a, b).gives()
     answer.on(a + 0.01, a, b).gives(1.0, "all samples are next to copies")
+    answer.on(fresh.reshape(30, 3, 2), a.reshape(20, 3, 2),
+              b.reshape(20, 3, 2)).gives(
+        because="the same numbers as images of 3 x 2 pixels: all of an image's"
+        " pixels make one distance")
     answer.on(fresh, a, a).gives(
         0.0, "where both distances are equal the sample is not nearer to the"
         " training images")
@@ -127,9 +134,12 @@ def occlusion_map(answer):
         return (weight * x).sum() + x.max()
 
     answer.on(score, wide, 2, 0.5).gives()
+    answer.on(total, np.ones((1, 3)), 2, 0.).gives(
+        np.array([[2., 2., 1.]]), "the first square holds two pixels, and what"
+        " is left of the second holds one")
 
 
-@exercise(MEMORY, takes=("memorised_share", "hide_bits"))
+@exercise(MEMORY, takes=("memorised_share", "hide_bits"), dtype=True)
 def release_capstone(answer):
     train, held = np.zeros((1, 2, 2)), np.ones((1, 2, 2))
     good = np.array([[[0.9, 0.9], [0.9, 0.9]], [[0.1, 0.1], [0.1, 0.1]]])

@@ -26,8 +26,9 @@ def largest_stretch__squared(w, u, steps):
 
 
 def largest_stretch__library(w, u, steps):
-    """np.linalg finds the largest singular value at once. The steps that
-    come near it are the exercise: a layer takes one for each batch."""
+    """This is the largest singular value itself, whatever `steps` says;
+    np.linalg finds it at once. The steps that come near it are the exercise:
+    a layer takes one for each batch."""
     return np.linalg.norm(w, 2)
 
 
@@ -44,6 +45,15 @@ def mend_average_pairs__shares_swapped(average, parameters, decay):
     old average, and takes one tenth of the parameter."""
     return {name: (1 - decay) * average[name] + decay * parameters[name]
             for name in average}
+
+
+def mend_average_pairs__in_place(average, parameters, decay):
+    """The numbers are right, but they replace those of the dict that was
+    handed in. Put them into a new dict."""
+    for name in average:
+        average[name] = (decay * average[name]
+                         + (1 - decay) * parameters[name])
+    return average
 
 
 def mend_average_pairs__sorted_once(average, parameters, decay):
@@ -80,6 +90,15 @@ def label_planes__float64(images, labels, classes):
     return np.concatenate([images, planes], axis=-1)
 
 
+def label_planes__float32(images, labels, classes):
+    """The planes are float32, whatever the images are. Take the dtype from
+    the images: images.dtype."""
+    one_hot = np.eye(classes, dtype=np.float32)[labels]
+    planes = np.broadcast_to(one_hot[:, None, None, :],
+                             (*images.shape[:3], classes))
+    return np.concatenate([images, planes], axis=-1)
+
+
 def label_planes__rows_mixed(images, labels, classes):
     """The planes of one image went to another: the labels were read from the
     last to the first. Plane n belongs to image n."""
@@ -100,6 +119,12 @@ def cost_factors__side_once():
     """Doubling the side was counted once. The image then has twice as many
     rows, and each row twice as many pixels."""
     return [(4, 4), (2, 1), (8, 4)]
+
+
+def cost_factors__added():
+    """The factors of the two doublings were added. Four times the work for
+    each pixel, at four times as many pixels: they multiply."""
+    return [(4, 4), (4, 1), (8, 4)]
 
 
 def cost_factors__weights_follow_pixels():
@@ -146,6 +171,24 @@ def memorised_share__signed(samples, train, held_out):
         gap = samples[:, None] - images[None]
         gap = gap.reshape(len(samples), len(images), -1)
         return np.abs(gap.sum(axis=2)).min(axis=1)
+    return np.mean(nearest(train) < nearest(held_out))
+
+
+def memorised_share__rows_apart(samples, train, held_out):
+    """Only the last axis was added up, so that each row of pixels looked for
+    a neighbour of its own. One image has one distance to another: bring them
+    to (samples, images, everything else) first."""
+    def nearest(images):
+        return ((samples[:, None] - images) ** 2).sum(axis=-1).min(axis=1)
+    return np.mean(nearest(train) < nearest(held_out))
+
+
+def memorised_share__absolute(samples, train, held_out):
+    """The sizes of the differences were added up, not their squares.
+    Another image may be the nearest then: the distance is Euclidean."""
+    def nearest(images):
+        gap = np.abs(samples[:, None] - images)
+        return gap.reshape(*gap.shape[:2], -1).sum(axis=2).min(axis=1)
     return np.mean(nearest(train) < nearest(held_out))
 
 
@@ -218,6 +261,30 @@ def occlusion_map__black(score, image, size, grey):
     return drop
 
 
+def occlusion_map__whole_squares_only(score, image, size, grey):
+    """Where the grid reaches over the border, nothing was covered. The last
+    squares of a row or column may be smaller, and count all the same."""
+    drop = np.zeros(image.shape)
+    for i in range(0, image.shape[0] - size + 1, size):
+        for j in range(0, image.shape[1] - size + 1, size):
+            covered = image.copy()
+            covered[i:i + size, j:j + size] = grey
+            drop[i:i + size, j:j + size] = score(image) - score(covered)
+    return drop
+
+
+def occlusion_map__sliding(score, image, size, grey):
+    """The square moved on by one pixel, and each pixel got its own. The
+    squares of a grid lie side by side: move on by `size`, and write the
+    result into all of the square."""
+    drop = np.zeros(image.shape)
+    for i, j in np.ndindex(image.shape):
+        covered = image.copy()
+        covered[i:i + size, j:j + size] = grey
+        drop[i, j] = score(image) - score(covered)
+    return drop
+
+
 def _nearest(samples, images):
     gap = (samples[:, None] - images[None]).reshape(
         len(samples), len(images), -1)
@@ -272,3 +339,17 @@ def release_capstone__truncated(samples, train, held_out, bits, allowed):
     """astype(np.uint8) cuts off what is behind the point. Round to the
     nearest byte first; see exercise 2 of chapter 4.1."""
     return _release(samples, train, held_out, bits, allowed, to_byte=np.floor)
+
+
+def release_capstone__not_bytes(samples, train, held_out, bits, allowed):
+    """The numbers are whole, but not bytes: the dtype must be uint8, or no
+    file will hold them as an image."""
+    share, images = _release(samples, train, held_out, bits, allowed)
+    return share, images.astype(int)
+
+
+def release_capstone__none_of_floats(samples, train, held_out, bits, allowed):
+    """The released images are bytes, but the array of none is not. Whoever
+    takes it expects uint8 in both cases."""
+    share, images = _release(samples, train, held_out, bits, allowed)
+    return share, images if len(images) else samples[:0]
