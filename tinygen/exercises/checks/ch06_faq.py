@@ -35,6 +35,9 @@ def root_trace(answer):
     rng = _rng()
     x, y = rng.normal(size=(2, 9, 4))
     answer.on(x.T @ x, y.T @ y).gives(tol=1e-6)
+    few = rng.normal(size=(2, 8))       # two images: six eigenvalues are 0
+    wide = rng.normal(size=(20, 8))
+    answer.on(wide.T @ wide, few.T @ few).gives(tol=1e-6)
 
 
 @exercise(SURE)
@@ -60,13 +63,18 @@ def mend_inception_score(answer):
         " 0.562, and e^0.562 = 1.755")
     answer.on(np.full((5, 4), 0.25)).gives(1., "all rows are alike")
     answer.on(_rng().dirichlet(np.ones(5), 8)).gives()
+    answer.on(np.array([[1., 0., 0.], [0., 1., 0.]])).gives(
+        2., "two classes occur, for sure and equally often; the third, which"
+        " no image has, adds nothing")
 
 
 @exercise(NUMBER)
 def moments_in_batches(answer):
-    answer.on([np.array([[0.], [2.]]), np.array([[4.]])]).gives(
-        (np.array([2.]), np.array([[4.]])), "the three numbers 0, 2, 4 have"
-        " the mean 2; 4 + 0 + 4 over n - 1 = 2 is 4")
+    # Two features: np.cov makes a number, not 1 x 1, of one
+    answer.on([np.array([[0., 1.], [2., 1.]]), np.array([[4., 1.]])]).gives(
+        (np.array([2., 1.]), np.array([[4., 0.], [0., 0.]])), "the first"
+        " feature is 0, 2, 4, with the mean 2, and 4 + 0 + 4 over n - 1 = 2"
+        " is 4; the second does not vary")
     rng = _rng()
     batches = [rng.normal(k, 1 + k, size=(3 + k, 2)) for k in range(3)]
     answer.on(batches).gives()
@@ -85,6 +93,9 @@ def fid_at_infinity(answer):
     answer.on(np.array([1000., 500.]), np.array([3., 3.])).gives(
         3., "no slope, no excess")
     answer.on(np.array([50., 2000.]), np.array([7., 0.5])).gives()
+    answer.on(np.array([100., 200.]), np.array([0.4, 0.1])).gives(
+        -0.2, "b / 100 - b / 200 = 0.3, so b = 60, and 0.1 - 0.3 = -0.2: an"
+        " estimate may be below 0")
 
 
 @exercise('6, "Another range"')
@@ -94,6 +105,8 @@ def as_signed(answer):
     answer.on(np.array([0, 1, 1], np.uint8), 0, 255).gives(
         np.array([-1., 2 / 255 - 1, 2 / 255 - 1]), "bytes of a nearly black"
         " image: 1 of 255 is nearly nothing")
+    answer.on(np.array([0, 204, 255], np.uint8), 0, 255).gives(
+        np.array([-1., 0.6, 1.]), "bytes: 204 is four fifths of the way up")
     answer.on(np.array([-0.5, 0., 0.5]), -1, 1).gives(
         np.array([-0.5, 0., 0.5]), "they are in [-1, 1] already")
     answer.on(_rng().uniform(0.2, 0.7, size=(2, 3)), 0, 1).gives()
@@ -119,6 +132,8 @@ def mixture_nll(answer):
               0.01).gives(
         995 + np.log(100), "the second density adds nothing: the mixture is a"
         " hundredth of the first, and costs log 100 = 4.6 nats more")
+    answer.on(np.array([-2000.]), np.array([-1000.]), 0.01).gives(
+        1000 - np.log(0.99), "here the first density adds nothing")
     rng = _rng()
     answer.on(*rng.normal(-5, 2, size=(2, 6)), 0.3).gives()
 
@@ -127,8 +142,8 @@ def mixture_nll(answer):
     "moments_in_batches", "root_trace", "fid_at_infinity",
     "mend_inception_score"))
 def report_card(answer):
-    real = [np.array([[0.], [2.]])] * 2
-    fake = [np.array([[1.], [3.]])] * 2
+    real = [np.array([[0., 0.], [2., 0.], [0., 2.]])] * 2
+    fake = [np.array([[1., 0.], [3., 0.], [1., 2.]])] * 2
     answer.on(real, fake, np.eye(2)).gives(
         (1., 1., 2.), "the heaps are alike but for a shift of 1, as wholes"
         " and in the first halves; the two rows of p are sure and different",

@@ -60,6 +60,15 @@ def root_trace__not_rooted(a, b):
     return np.trace(a @ b)
 
 
+def root_trace__not_a_number(a, b):
+    """Of fewer images than features some eigenvalues are 0, and rounding
+    leaves them a little below: their roots are not numbers. np.maximum(..., 0)
+    before the root."""
+    with np.errstate(invalid="ignore"):
+        root = _root(a)
+        return np.sqrt(np.linalg.eigvalsh(root @ b @ root)).sum()
+
+
 def best_inception__others_forgotten(classes, sure):
     """Only the class that the image shows was counted. The others have
     chances too, and their terms belong to the entropy."""
@@ -120,6 +129,14 @@ def mend_inception_score__not_a_number(p):
     with np.errstate(all="ignore"):
         q = p.mean(axis=0)
         return np.exp((p * np.log(p / q)).sum(axis=1).mean())
+
+
+def mend_inception_score__lost_class(p):
+    """A class that no image has is 0 in the mean row, too, and was divided
+    by. Its terms are 0: leave them out, or use the two entropies, which
+    divide by nothing."""
+    with np.errstate(all="ignore"):
+        return np.exp(_divergences(p, p.mean(axis=0)).mean())
 
 
 def mend_inception_score__no_exponential(p):
@@ -189,6 +206,23 @@ def fid_at_infinity__slope(n, plain):
     return (plain[0] - plain[1]) / (1 / n[0] - 1 / n[1])
 
 
+def fid_at_infinity__clipped(n, plain):
+    """An estimate below 0 was raised to 0. Then the mean of many estimates is
+    too large: leave it as it is.
+
+    Section: 6, "The number of images"
+    """
+    return max(0., (n[0] * plain[0] - n[1] * plain[1]) / (n[0] - n[1]))
+
+
+def as_signed__wrapped(images, low, high):
+    """Twice a byte above 127 does not fit into a byte, and wraps around. Make
+    floats first: images.astype(float)."""
+    if images.min() < low or images.max() > high:
+        raise ValueError("outside")
+    return 2 * (images - low) / (high - low) - 1
+
+
 def as_signed__guessed(images, low, high):
     """This is still a guess from the largest value. A batch of nearly black
     bytes looks like one in [0, 1]. The caller has said what the range is: use
@@ -239,6 +273,12 @@ def marks_of_cheats__centre_left_out():
     return [(1, 1), (1, 0), (0, 1), (0.9, 0.6)]
 
 
+def marks_of_cheats__rim_left_out():
+    """A ball was taken without its rim. The ball of 30 has the radius 26, and
+    4 lies on its rim: it counts."""
+    return [(1, 1), (1, 0.1), (0, 1), (0.9, 0.5)]
+
+
 def marks_of_cheats__outlier_counts():
     """The far point 30 was counted as precise. The ball of the last real
     point, 9, reaches to 10."""
@@ -258,6 +298,14 @@ def mixture_nll__underflow(log_p, log_q, share):
     with np.errstate(all="ignore"):
         return -np.log(share * np.exp(log_p)
                        + (1 - share) * np.exp(log_q)).mean()
+
+
+def mixture_nll__ratio_overflows(log_p, log_q, share):
+    """p was taken out of the sum, and e^(log q - log p) is infinite where q is
+    much larger. Take out the larger of the two, as np.logaddexp does."""
+    with np.errstate(over="ignore"):
+        return -(log_p + np.log(
+            share + (1 - share) * np.exp(log_q - log_p))).mean()
 
 
 def mixture_nll__shares_swapped(log_p, log_q, share):
