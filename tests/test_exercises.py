@@ -44,8 +44,11 @@ def mistakes(root, name):
             in registry.function_names(source) if f.startswith(name + "__")]
 
 
-WRONG = [pytest.param(*case.values, mistake, id=f"{case.id}-{mistake}")
-         for case in EXERCISES for mistake in mistakes(*case.values)]
+# The first mistake of each exercise in `make test`, all others in test-long
+WRONG = [pytest.param(*case.values, mistake, id=f"{case.id}-{mistake}",
+                      marks=[pytest.mark.long] if k else [])
+         for case in EXERCISES
+         for k, mistake in enumerate(mistakes(*case.values))]
 
 
 # ---- notebooks ----------------------------------------------------------
