@@ -21,10 +21,10 @@ from .files import replacing, writable_folder
 from .progress import Progress
 from .sprites import SPRITE_NAMES, sprite_pairs, sprites
 
-__all__ = ["SPRITE_NAMES", "Batches", "ImagePool", "Unpaired", "batches",
-           "cache_folder", "check_batch", "check_shape", "emoji", "folder",
-           "in_range", "mnist", "read_folder", "save_grid", "sprite_pairs",
-           "sprites", "to_float", "to_uint8"]
+__all__ = ["SPRITE_NAMES", "Batches", "ImagePool", "Unpaired", "as_float",
+           "batches", "cache_folder", "check_batch", "check_shape", "emoji",
+           "folder", "in_range", "mnist", "read_folder", "save_grid",
+           "sprite_pairs", "sprites", "to_float", "to_uint8"]
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
@@ -41,6 +41,11 @@ def to_float(images):
     if images.dtype != np.uint8:
         raise TypeError(f"to_float takes uint8, not {images.dtype}")
     return images / np.float32(127.5) - np.float32(1)
+
+
+def as_float(images):
+    """to_float of uint8; floats as they are."""
+    return to_float(images) if images.dtype == np.uint8 else images
 
 
 def to_uint8(images):
@@ -111,8 +116,7 @@ class Batches:
     def __init__(self, images, size, rng):
         images = np.asarray(images)
         if images.dtype != np.uint8:
-            images = in_range(images, "batches").astype(np.float32,
-                                                        copy=False)
+            images = np.asarray(in_range(images, "batches"), np.float32)
         if images.size == 0 or images.ndim == 0:
             raise ValueError("there are no images to cut a batch from")
         if size not in range(1, len(images) + 1):
@@ -140,8 +144,7 @@ class Batches:
             self._new_epoch()
         self.rows = self.order[self.position:self.position + self.size]
         self.position += self.size
-        chosen = self.images[self.rows]
-        return to_float(chosen) if chosen.dtype == np.uint8 else chosen
+        return as_float(self.images[self.rows])
 
     def state(self):
         """Where it stands: the random state before this epoch's order, and

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.data import to_float
+from tinygen.data import as_float
 from tinygen.engine.autograd import Tensor, grad
 from tinygen.engine.losses import kl_terms
 from tinygen.models.labels import in_turn
@@ -268,7 +268,7 @@ LOOK = {"gan": look_at_gan, "vae": look_at_vae, "cyclegan": look_at_cyclegan}
 def some(images):
     """At most IMAGES of them, from all over, as floats."""
     part = images[::max(1, len(images) // IMAGES)][:IMAGES]
-    return to_float(part) if part.dtype == np.uint8 else part
+    return as_float(part)
 
 
 def examine(model, images, history, labels=None):

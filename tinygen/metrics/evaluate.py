@@ -15,6 +15,7 @@ from string import Template
 import numpy as np
 
 from tinygen import data, metrics
+from tinygen.data import as_float
 from tinygen.metrics.features import SETS, SOURCE
 
 MOST = 10_000       # training images whose features are taken
@@ -157,10 +158,6 @@ def measures(images, real, known, of):
                   metrics.diversity(some), np.median(gaps))))
     return dict(zip(BETTER, values)) | {
         "nearest": (gaps, found), "classes": counts}
-
-
-def as_float(images):
-    return data.to_float(images) if images.dtype == np.uint8 else images
 
 
 def between(estimate, factor=1):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygen.checkpoint import load
-from tinygen.data import in_range, to_float
+from tinygen.data import as_float, in_range
 from tinygen.engine.autograd import Tensor, no_grad
 from tinygen.engine.layers import (
     BatchNorm,
@@ -109,8 +109,7 @@ def _stream(images, of, look, at_once=256):
     for part in [images] if hasattr(images, "shape") else images:
         part = check_images(part, shape, of)
         for k in range(0, len(part), at_once):
-            x = part[k:k + at_once]
-            x = to_float(x) if x.dtype == np.uint8 else x.astype(np.float32)
+            x = as_float(part[k:k + at_once]).astype(np.float32, copy=False)
             with no_grad():
                 rows.append(look(net, Tensor(x)).data.astype(np.float64))
     if not rows:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygen.data import check_batch, to_float
+from tinygen.data import as_float, check_batch
 from tinygen.engine.autograd import no_grad
 from tinygen.metrics.distances import (
     GROUPS,
@@ -93,8 +93,7 @@ def elbo(model, images, rng, draws=1, at_once=100):
                          f"{len(images)}")
     found = []
     for k in range(0, len(images), at_once):
-        x = np.asarray(images[k:k + at_once])
-        x = to_float(x) if x.dtype == np.uint8 else x
+        x = as_float(np.asarray(images[k:k + at_once]))
         check_batch(x, model.config)
         if model.config.binarize:
             x = vae.binarize(x, rng)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.data import ImagePool, check_batch, in_range, to_float
+from tinygen.data import ImagePool, as_float, check_batch, in_range, to_float
 from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import (
     Conv2d,
@@ -268,7 +268,7 @@ class CycleGAN:
         rows, half = [], math.ceil(n / 2)
         for some, to, k in zip(images, "ba", (half - half // 2, half // 2)):
             some = some[rng.choice(len(some), k, replace=k > len(some))]
-            some = to_float(some) if some.dtype == np.uint8 else some
+            some = as_float(some)
             rows += [*zip(some, self.translate(some, to))]
         return np.stack([image for row in rows for image in row])[:n]
 
