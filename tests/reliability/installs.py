@@ -43,7 +43,7 @@ TOUR = {  # what it is: arguments of Python, what must be said
                  "--out cyclegan", "step 2"),
     "sample": ("-m tinygen sample gan --n 9 --out grid.png", "9 images"),
     "evaluate": ("-m tinygen evaluate gan --n 64", "FID"),
-    "check": (CHECK, "right"),
+    "check": (CHECK, "solved"),
     "doctor": ("-m tinygen doctor", "kernels"),
 }
 
