@@ -1,13 +1,16 @@
 """Install tinygen as strangers do, and look whether it works.
 
     python tests/reliability/installs.py [--python PATH ...]
-        [--source clone|sdist|wheel ...] [--lowest] [--work FOLDER]
+        [--source clone|sdist|wheel ...] [--lowest] [--compile]
+        [--work FOLDER]
 
 For each Python and source: a fresh virtual environment, pip, and then the
 tour, from an empty folder: the smallest tests, three trainings, samples, an
-evaluation, an answer's check and the doctor. --lowest takes the versions in
-tests/lowest.txt instead of the newest. A line for each, as it is done; exit
-code 1 if a step failed. Needs only Python, and `build` for sdist and wheel.
+evaluation, an answer's check and the doctor. A wheel compiles its kernels;
+for the others, of the same files, only the doctor compiles one (--compile:
+all). --lowest takes the versions in tests/lowest.txt instead of the newest. A
+line for each, as it is done; exit code 1 if a step failed. Needs only Python,
+and `build` for sdist and wheel.
 """
 
 import argparse
@@ -34,6 +37,7 @@ ANSWER = """def image_digits(h, w, c, levels):
 CHECK = ("from tinygen.exercises import finding; print(finding.report_on("
          "'image_digits', finding.places('answer.py')).verdict)")
 GAN = "-m tinygen train gan --steps 4 --batch 8 --width 8 --out gan"
+PLAIN = {"TINYGEN_KERNELS": "plain"}
 TOUR = {  # what it is: arguments of Python, what must be said
     "tests": ("-m pytest -q -p no:cacheprovider test_tiny.py", "passed"),
     "gan": (GAN, "trained up to step 4"),
@@ -99,15 +103,17 @@ def installed(python, source, folder, lowest):
     return ours
 
 
-def tour(python, folder, env=None):
-    """{step: what went wrong} in an empty folder; {} is well."""
+def tour(python, folder, env):
+    """{step: what went wrong} in an empty folder, with these variables
+    besides; {} is well."""
     here = Path(tempfile.mkdtemp(dir=folder))
     shutil.copy(ROOT / "tests/test_tiny.py", here)
     (here / "answer.py").write_text(ANSWER, encoding="utf-8")
     failed = {}
     for step, (arguments, expected) in TOUR.items():
         words = ["-c", arguments] if step == "check" else arguments.split()
-        code, said = run(python, *words, cwd=here, env=env)
+        more = {} if step == "doctor" else env
+        code, said = run(python, *words, cwd=here, env=clean() | more)
         if code or expected not in said or "Traceback" in said:
             failed[step] = f"exit code {code}\n{said[-2000:]}"
     return failed
@@ -119,6 +125,7 @@ def main():
     parser.add_argument("--source", nargs="+", default=["clone", "sdist",
                                                         "wheel"])
     parser.add_argument("--lowest", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--work", type=Path)
     given = parser.parse_args()
     wrong = 0
@@ -134,7 +141,8 @@ def main():
                     python = installed(name, sources.get(kind) or clone(
                         own / "clone"), own, given.lowest)
                     what = must(python, "-c", VERSIONS, cwd=own).strip()
-                    failed = tour(python, own)
+                    failed = tour(python, own, {} if given.compile or kind
+                                  == "wheel" else PLAIN)
                 except RuntimeError as error:
                     failed["install"] = str(error)
                 shutil.rmtree(own)
