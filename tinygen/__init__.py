@@ -5,6 +5,11 @@ which the book meets them.
 """
 
 import importlib
+import sys
+
+if sys.argv[:2] == ["-m", "doctor"]:  # python -m tinygen doctor, while it
+    from tinygen.doctor import doctor  # is looked for: speaks of what cannot
+    sys.exit(doctor())                 # be imported below
 
 from tinygen.engine.autograd import Tensor, grad, no_grad, op
 from tinygen.engine.convolution import (
