@@ -212,8 +212,9 @@ def test_numba_that_is_not_there(monkeypatch):
 
 def test_nowhere_to_keep_kernels(monkeypatch, tmp_path):
     compiling = pytest.importorskip("tinygen.engine.kernels.compiling")
+    from numba.core.caching import NullCache
     (tmp_path / "file").touch()
-    for cache in (object(), SimpleNamespace(cache_path=tmp_path / "file")):
+    for cache in (NullCache(), SimpleNamespace(cache_path=tmp_path / "file")):
         monkeypatch.setattr(compiling.KERNELS[0], "_cache", cache)
         wrong(doctor.kept_in, "each start compiles", "NUMBA_CACHE_DIR")
 

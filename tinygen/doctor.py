@@ -202,17 +202,22 @@ def kept_in():
     from tinygen.engine.kernels.compiling import KERNELS
     from tinygen.files import writable_folder
     try:
-        return str(writable_folder(KERNELS[0]._cache.cache_path))
-    except (OSError, AttributeError) as error:  # Numba found no folder
-        raise Ill("nowhere, so that each start compiles for half a minute "
-                  f"({first_line(error)}): set NUMBA_CACHE_DIR to a folder "
-                  "that can be written to") from None
+        place = KERNELS[0]._cache.cache_path
+        if place:
+            return str(writable_folder(place))
+        reason = "neither beside the source nor at home"
+    except OSError as error:
+        reason = first_line(error)
+    raise Ill(f"nowhere, so that each start compiles for half a minute "
+              f"({reason}): set NUMBA_CACHE_DIR to a folder that can be "
+              "written to")
 
 
 def notebooks():
     """What runs chapters and exercises, in this Python."""
     if not os.path.isdir(os.path.join(ROOT, "chapters")):
         return "not in an installed package: clone the repository for them"
+    import warnings
     from importlib import metadata
     missing = []
     for name in READERS:
@@ -223,8 +228,10 @@ def notebooks():
     if missing:
         raise Ill(f"{', '.join(missing)} not installed: "
                   + install(f"-r {os.path.join(ROOT, 'requirements.txt')}"))
-    from jupyter_client.kernelspec import KernelSpecManager
-    kernel = KernelSpecManager().get_kernel_spec("python3")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of no home: not the matter here
+        from jupyter_client.kernelspec import KernelSpecManager
+        kernel = KernelSpecManager().get_kernel_spec("python3")
     program = kernel.argv[0]
     if os.path.isabs(program) and not program.startswith(sys.prefix + os.sep):
         raise Ill(f"Jupyter starts another Python, {program}: delete "
