@@ -187,6 +187,9 @@ def transposed_row(answer):
             "The adjoint identity does not hold: <conv(x), g> must be"
             f" <x, result>; here {y @ g:.4f} and {x @ back:.4f}.")
     answer.on(g, w, 11, 2, 1).gives()
+    answer.on(_normal(6), _normal(3), 4, 1, 2).gives(
+        because="the frame is two pixels wide on each side, and the last"
+        " window ends with it")
 
 
 # -------------------------------------------------------------------- capstone
