@@ -75,6 +75,7 @@ def uncorrected_steps(answer):
     answer.on(0.9, 0.999, 1).gives(
         np.sqrt(10), "m = 0.1 g, and the root of 0.001 is 0.0316")
     answer.on(0.9, 0.999, 30).gives()
+    answer.on(0.6, 0.3, 4).gives()
 
 
 @exercise(DECAY)
