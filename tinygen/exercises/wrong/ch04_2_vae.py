@@ -615,12 +615,6 @@ def active_units__sample_variance(mu, threshold):
     return int(np.sum(np.var(mu, axis=0, ddof=1) > threshold))
 
 
-def active_units__at_least(mu, threshold):
-    """A latent whose variance equals the threshold was counted. Asked is
-    how many have a larger one: > and not >=."""
-    return int(np.sum(np.var(mu, axis=0) >= threshold))
-
-
 def active_units__not_zero(mu, threshold):
     """This is the mean of mu^2. A latent whose mean is 7 for every image is
     far from 0, but says nothing about the image: what counts is how much
