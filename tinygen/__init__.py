@@ -6,6 +6,7 @@ which the book meets them.
 
 import importlib
 
+from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.autograd import Tensor, grad, no_grad, op
 from tinygen.engine.convolution import (
     avg_pool2d,
