@@ -281,8 +281,8 @@ def everything(steps):
 
 
 def everything_in_a_process(steps, **environment):
-    out, _ = python(f"from test_threads import everything\n"
-                    f"print(everything({steps}))", **environment)
+    out, _ = finish(start(f"from test_threads import everything\n"
+                          f"print(everything({steps}))", **environment), 600)
     return ast.literal_eval(out)
 
 
