@@ -9,7 +9,7 @@ import pytest
 from op_cases import CASES, inputs_of
 
 import tinygen as tg
-from tinygen.engine import anomaly
+from tinygen.engine import anomaly, losses
 from tinygen.engine.autograd import registry
 
 SIZE = {"size": 8, "width": 2}
@@ -146,6 +146,7 @@ def test_a_notebook_has_lines_but_no_file():
 
 
 def test_every_op_passes():
+    assert losses.__name__      # imported, so its ops are in the registry
     with tg.detect_anomaly():
         for name, cases in CASES.items():
             for case in cases:
