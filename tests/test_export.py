@@ -1,14 +1,17 @@
 """Exported models answer as tinygen does: in onnxruntime, and in PyTorch."""
 
+import copy
 import json
 import sys
 
 import numpy as np
 import pytest
+from torch_twins import twin
 
 import tinygen as tg
 from tinygen import __main__ as cli
 from tinygen import training
+from tinygen.extras import export
 from tinygen.extras.export import nodes
 from tinygen.models import build
 
@@ -377,3 +380,157 @@ def test_a_network_needs_its_shape(require, tmp_path):
     require("onnx")
     with pytest.raises(ValueError, match="give the shape of its input"):
         tg.export.onnx(tg.ReLU(), tmp_path / "net.onnx")
+
+
+# ------------------------------------------------------------- and PyTorch
+
+
+def run_torch(torch, module, x):
+    """The outputs of a module for images N H W C, or vectors, as arrays."""
+    x = torch.from_numpy(x)
+    if x.ndim == 4:
+        x = x.permute(0, 3, 1, 2).contiguous()
+    with torch.no_grad():
+        y = module.eval()(x)
+    many = y if isinstance(y, tuple) else [y]
+    return [(y.permute(0, 2, 3, 1) if y.ndim == 4 else y).numpy()
+            for y in many]
+
+
+def there_and_back(torch, net, other, x, channels=None):
+    """net in PyTorch answers as here; and `other`, of the same architecture,
+    gets net's state from it to the bit."""
+    module = twin(torch, net)
+    module.load_state_dict(tg.export.to_torch_state_dict(net, channels))
+    with tg.no_grad():
+        want = net(tg.Tensor(x))
+    for got, y in zip(run_torch(torch, module, x),
+                      want if isinstance(want, tuple) else [want]):
+        near(got, y.data)
+    tg.export.from_torch_state_dict(other, module.state_dict(), channels)
+    mine, theirs = tg.state(net), tg.state(other)
+    assert mine.keys() == theirs.keys()
+    assert all((mine[k] == theirs[k]).all() for k in mine)
+
+
+@pytest.mark.parametrize("name", [n for n in NETS if n != "flatten last"])
+def test_layers_in_torch(require, name):
+    torch = require("torch")
+    net, shape = NETS[name]
+    x = np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
+    there_and_back(torch, shaken(net), shaken(copy.deepcopy(net), 7), x,
+                   shape[-1])
+
+
+def test_an_embedding_in_torch(require):
+    torch = require("torch")
+    net, other = (tg.Embedding(4, 3, rng=np.random.default_rng(k))
+                  for k in (0, 1))
+    module = twin(torch, net)
+    module.load_state_dict(tg.export.to_torch_state_dict(net))
+    labels = np.array([3, 0, 3])
+    assert (run_torch(torch, module, labels)[0] == net(labels).data).all()
+    tg.export.from_torch_state_dict(other, module.state_dict())
+    assert (net.w.data == other.w.data).all()
+
+
+@pytest.mark.parametrize("model, part, settings", [
+    ("gan", "g", {}), ("gan", "g", {"batch_norm": False, "classes": 4}),
+    ("gan", "d", {}), ("gan", "d", {"spectral": True}),
+    ("vae", "encoder", {}), ("vae", "decoder", {}),
+    ("vae", "encoder", {"network": "dense"}),
+    ("vae", "decoder", {"network": "dense"}),
+    ("cyclegan", "ab", {}), ("cyclegan", "ba", {"skips": False}),
+    ("cyclegan", "d_a", {})], ids=str)
+def test_models_in_torch(require, model, part, settings):
+    torch = require("torch")
+    nets = [getattr(shaken(build(model, {**SIZES, **settings}), seed), part)
+            for seed in (0, 7)]
+    x = images(5)
+    if part in ("g", "decoder"):
+        x = np.random.default_rng(1).normal(
+            size=(5, len(nets[0][0].w))).astype(np.float32)
+    there_and_back(torch, *nets, x, 3)
+
+
+def test_running_statistics_move_alike(require):
+    torch = require("torch")
+    net = shaken(tg.BatchNorm(3, eps=1e-3, rate=0.3))
+    module = twin(torch, net)
+    module.load_state_dict(tg.export.to_torch_state_dict(net))
+    x = images(4)
+    got = module.train()(torch.from_numpy(x).permute(0, 3, 1, 2))
+    near(got.permute(0, 2, 3, 1).detach().numpy(), net(x, train=True).data)
+    near(module.running_mean.numpy(), net.running_mean, 1e-6)
+    near(module.running_var.numpy(), net.running_var, 1e-6)
+
+
+def test_what_torch_has_trained_comes_back(require):
+    torch = require("torch")
+    gan = build("gan", SIZES)
+    module = twin(torch, gan.networks)
+    module.load_state_dict(tg.export.to_torch_state_dict(gan.networks))
+    optimiser = torch.optim.SGD(module.parameters(), 0.1)
+    z = gan.draw(8, np.random.default_rng(0))
+    for _ in range(3):
+        module.train()
+        module.d(module.g(torch.from_numpy(z))).square().mean().backward()
+        optimiser.step()
+    before = answer(gan.g, z)
+    tg.export.from_torch_state_dict(gan.networks, module.state_dict())
+    near(run_torch(torch, module.g, z)[0], answer(gan.g, z))
+    assert np.abs(before - answer(gan.g, z)).max() > 1e-3
+
+
+def test_files_that_either_side_reads(require, tmp_path):
+    torch = require("torch")
+    from safetensors.torch import load_file, save_file
+    net, other = (shaken(build("gan", SIZES), seed).g for seed in (0, 7))
+    tg.export.save_torch(net, tmp_path / "here.safetensors")
+    module = twin(torch, net)
+    module.load_state_dict(load_file(tmp_path / "here.safetensors"))
+    save_file(module.state_dict(), tmp_path / "there.safetensors")
+    tg.export.load_torch(other, tmp_path / "there.safetensors")
+    mine, theirs = tg.state(net), tg.state(other)
+    assert all((mine[k] == theirs[k]).all() for k in mine)
+
+
+def torch_arrays(net):
+    return export.torch_names.arrays(net)
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda s: s.pop("0.weight"), "0.weight is missing from the given"),
+    (lambda s: s.update(more=np.ones(3)), "more is unknown to this Sequent"),
+    (lambda s: s.update({"0.weight": np.ones((5, 3))}),
+     r"0.weight has shape \(5, 3\) in the given state, \(3, 5\) here"),
+    (lambda s: s.update({"0.bias": np.ones(3, complex)}), "0.b is complex"),
+])
+def test_another_state_is_refused_before_it_is_written(change, message):
+    net = tg.Sequential(tg.Linear(5, 3, rng=RNG), tg.BatchNorm(3))
+    arrays = torch_arrays(net)
+    before = {k: v.copy() for k, v in tg.state(net).items()}
+    change(arrays)
+    with pytest.raises(ValueError, match=message):
+        tg.export.from_torch_state_dict(net, arrays)
+    assert all((before[k] == v).all() for k, v in tg.state(net).items())
+
+
+def test_a_flatten_first_needs_the_channels():
+    net = tg.Sequential(tg.Flatten(), tg.Linear(12, 2, rng=RNG))
+    with pytest.raises(ValueError, match="0 flattens images of unknown"):
+        torch_arrays(net)
+
+
+def test_a_file_cut_short(tmp_path):
+    net, path = tg.Linear(5, 3, rng=RNG), tmp_path / "w.safetensors"
+    tg.export.save_torch(net, path)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ValueError, match="is cut short or no safetensors"):
+        tg.export.load_torch(net, path)
+
+
+def test_without_torch_a_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match="pip install torch; save_torch"):
+        tg.export.to_torch_state_dict(tg.Linear(2, 2, rng=RNG))
