@@ -25,7 +25,6 @@ def twin(torch, layer):
         torch, layer)
 
 
-
 def with_weights(torch, layer):
     nn = torch.nn
 
