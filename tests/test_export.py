@@ -460,7 +460,8 @@ def test_running_statistics_move_alike(require):
     module.load_state_dict(tg.export.to_torch_state_dict(net))
     x = images(4)
     got = module.train()(torch.from_numpy(x).permute(0, 3, 1, 2))
-    near(got.permute(0, 2, 3, 1).detach().numpy(), net(tg.Tensor(x), train=True).data)
+    near(got.permute(0, 2, 3, 1).detach().numpy(),
+         net(tg.Tensor(x), train=True).data)
     near(module.running_mean.numpy(), net.running_mean, 1e-6)
     near(module.running_var.numpy(), net.running_var, 1e-6)
 
