@@ -87,6 +87,8 @@ NETS = {  # name: (network, the shape of its input)
         tg.UpsampleConv2d(3, 5, rng=RNG), rng=RNG), (4, 5, 3)),
     "spectral linear": (block(tg.Flatten(), tg.SpectralNorm(
         tg.Linear(60, 4, rng=RNG), rng=RNG)), (4, 5, 3)),
+    "spectral linear, reshaped": (block(tg.SpectralNorm(
+        tg.Linear(5, 24, rng=RNG), rng=RNG), tg.Reshape(3, 2, 4)), (5,)),
     "leaky relu": (tg.LeakyReLU(0.3), (4, 5, 3)),
     "activations": (block(tg.ReLU(), tg.Tanh(), tg.Sigmoid(), *map(
         tg.Activation, (tg.softplus, tg.exp, tg.log, tg.sqrt, tg.sin, tg.cos,
@@ -117,11 +119,18 @@ def test_layers_in_onnx(run, tmp_path, name, n):
     near(got, answer(net, x))
 
 
+def drawn(seed=0):
+    """Labels to images."""
+    rng = np.random.default_rng(seed)
+    return block(tg.Embedding(4, 12, rng=rng), tg.LeakyReLU(),
+                 tg.Reshape(2, 3, 2), tg.Conv2d(2, 3, rng=rng))
+
+
 def test_an_embedding_in_onnx(run, tmp_path):
-    net = tg.Embedding(4, 3, rng=np.random.default_rng(0))
+    net, labels = drawn(), np.array([3, 0, 3])
     file, = tg.export.onnx(net, tmp_path / "net.onnx", shape=())
-    labels = np.array([3, 0, 3])
-    near(run(file, input=labels)[0], net(labels).data)
+    with tg.no_grad():
+        near(run(file, input=labels)[0], net(labels).data)
 
 
 def test_every_layer_is_written_and_tested():
@@ -130,7 +139,7 @@ def test_every_layer_is_written_and_tested():
     assert kinds <= nodes.FORMS.keys()
     tested = {type(layer) for net, _ in NETS.values() for layer in
               [net, *(net.layers.values() if isinstance(net, tg.Sequential)
-                      else [])]} | {tg.Embedding}
+                      else [])]} | {tg.Embedding}     # see below
     assert kinds <= tested
 
 
@@ -424,14 +433,14 @@ def test_layers_in_torch(require, name):
 
 def test_an_embedding_in_torch(require):
     torch = require("torch")
-    net, other = (tg.Embedding(4, 3, rng=np.random.default_rng(k))
-                  for k in (0, 1))
-    module = twin(torch, net)
+    net, other = drawn(0), drawn(1)
+    module, labels = twin(torch, net), np.array([3, 0, 3])
     module.load_state_dict(tg.export.to_torch_state_dict(net))
-    labels = np.array([3, 0, 3])
-    assert (run_torch(torch, module, labels)[0] == net(labels).data).all()
+    with tg.no_grad():
+        near(run_torch(torch, module, labels)[0], net(labels).data)
     tg.export.from_torch_state_dict(other, module.state_dict())
-    assert (net.w.data == other.w.data).all()
+    mine, theirs = tg.state(net), tg.state(other)
+    assert all((mine[k] == theirs[k]).all() for k in mine)
 
 
 @pytest.mark.parametrize("model, part, settings", [

@@ -48,10 +48,11 @@ def onnx(model, path, part=None, *, half=False, shape=None, header=None):
             when it is loaded, and all is computed as float32
     header  what training.load_model returned beside the model
 
-    Images are floats N H W C in [-1, 1], in and out, N any number; z is N
-    noise or N latent. A model with classes has a second input, label: N
-    whole numbers, int64. A GAN's averaged weights are taken, if it has any.
-    The metadata say what the file holds. Returns the files' paths.
+    Images are floats N H W C in [-1, 1], in and out, N any number, the sides
+    the model's; z is N noise or N latent. A model with classes has a second
+    input, label: N whole numbers, int64. A GAN's averaged weights are taken,
+    if it has any. The metadata say what the file holds. Returns the files'
+    paths.
     ValueError: a layer that has no form in ONNX here, named by its path.
     """
     path, header = Path(path), header or {}

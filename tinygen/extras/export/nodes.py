@@ -87,8 +87,7 @@ class Graph:
         """The Value of layer(x). ValueError: it has no form in ONNX."""
         if type(layer) not in FORMS:
             raise ValueError(f"{path or 'this'} is a {type(layer).__name__}, "
-                             "which has no ONNX form here: leave it out, or "
-                             "write its outputs yourself")
+                             "which has no ONNX form here")
         return FORMS[type(layer)](self, layer, x, path)
 
 
@@ -145,7 +144,8 @@ def upsample_conv2d(g, layer, x, path):
 
 @form(layers.Embedding)
 def embedding(g, layer, x, path):
-    return Value(g("Gather", *g.stored(path, "weight"), x.name), 1, True)
+    return Value(g("Gather", *g.stored(path, "weight"), x.name),
+                 g.after[path], True)
 
 
 @form(layers.SpectralNorm)

@@ -95,12 +95,12 @@ def _inside(obj, path, channels, flat):
     an object whose attributes are run in the order in which they stand."""
     start = channels, flat
     for name, value in (obj if isinstance(obj, dict) else vars(obj)).items():
+        if str(name).startswith("_") or not state({name: value}):
+            continue
         if isinstance(value, (Tensor, np.ndarray, list, tuple)):
             raise ValueError(f"{join(path, name)} belongs to a "
                              f"{type(obj).__name__}, which is no layer that "
                              "can be exported")
-        if not parameters(value):
-            continue
         if flat not in (None, 1):
             raise ValueError(f"{path} is a {type(obj).__name__} of flattened "
                              "images, which cannot be exported: put a Linear "
@@ -188,9 +188,9 @@ def _weight(layer, mine, theirs, before, after):
     if type(layer) in KERNELS:
         return Leaf(mine, theirs, shape, (3, 2, 0, 1), tuple(
             shape[k] for k in (3, 2, 0, 1)))
-    if type(layer) is Embedding:
-        return Leaf(mine, theirs, shape, (0, 1), shape)
     i, o = shape
+    if type(layer) is Embedding:
+        return Leaf(mine, theirs, (i, o // after, after), (0, 2, 1), shape)
     return Leaf(mine, theirs, (i // before, before, o // after, after),
                 (3, 2, 1, 0), (o, i))
 
