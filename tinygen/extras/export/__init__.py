@@ -119,7 +119,7 @@ def _file(net, path, source, outputs, shape, *, half, facts, classes=0,
         from onnx import TensorProto, checker, helper, shape_inference
     except ImportError:
         raise ImportError("the export needs the package onnx: pip install "
-                          "'tinygen[export]'") from None
+                          "onnx") from None
     from tinygen.extras.export import nodes
     image = shape if len(shape) == 3 else None
     labels = [helper.make_tensor_value_info(
