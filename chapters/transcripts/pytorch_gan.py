@@ -227,7 +227,7 @@ def main():
         except RuntimeError as error:
             said = str(error).splitlines()[-1].strip()
             print(f"{name:26}RuntimeError:",
-                  *textwrap.wrap(said, 74), sep="\n    ")
+                  *textwrap.wrap(said, 60), sep="\n    ")
     save(picture(rows), RUNS / "pytorch.png")
     print("\nBoth trained from the same weights, on the same batches\n"
           "step   D's loss, twice     G's loss, twice")
