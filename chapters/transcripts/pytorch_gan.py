@@ -76,7 +76,7 @@ def step(g, d, opt_g, opt_d, real, noise):
     opt_d.step()
     g_loss = F.binary_cross_entropy_with_logits(d(g(noise[1])), one)
     opt_g.zero_grad()
-    g_loss.backward()       # fills d's .grad too: the next zero_grad empties
+    g_loss.backward()       # fills d's .grad too, until its zero_grad
     opt_g.step()
     return d_loss.item(), g_loss.item()
 
