@@ -15,8 +15,9 @@ from .reports import SOLVED, WRONG, Report, tidy
 
 PRINTED = 1000  # characters of an answer's own output that a report shows
 REMEMBERS = ("Called once more as the first time, your function gives"
-             " something else. It draws at random, or remembers earlier calls: in a global"
-             " name, or in a default argument that is a list or a dict.")
+             " something else. It draws at random, or remembers earlier calls:"
+             " in a global name, or in a default argument that is a list or a"
+             " dict.")
 
 
 class Quiet(io.StringIO):
