@@ -597,7 +597,8 @@ def test_a_kernel_survives_them():
                 "from tinygen.exercises import compare, runner\n"
                 "compare.difference = lambda *a: ''\n"
                 "runner._server.stop()\nos.chdir('/')",
-                f"def {name}(*a, **k):\n    return None", f"tg.check('{name}')", solution_of(name),
+                f"def {name}(*a, **k):\n    return None",
+                f"tg.check('{name}')", solution_of(name),
                 f"tg.check('{name}')"]
     node = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(s) for s in sources])
