@@ -42,7 +42,6 @@ def wrong_with(words, *sources, **options):
     assert report.verdict == reports.WRONG, str(report)
     assert words in flat(report), str(report)
     assert len(str(report)) < 3000
-    assert solved_afterwards()
 
 
 @pytest.fixture
@@ -181,6 +180,19 @@ def test_the_solutions_are_out_of_reach(body):
     assert Path(PATH).exists()
 
 
+def test_solutions_in_the_folder_for_temporary_files(write, tmp_path):
+    root = write("@exercise('Here')\ndef f(answer):\n"
+                 "    answer.on(1).gives(2)\n", "def f(x):\n    return 2\n")
+    here, away = str(tmp_path / "solutions"), str(tmp_path / "away")
+    for body in (f"os.rename({here!r}, {away!r})",
+                 f"os.link({here + '/ch00_test.py'!r}, {away!r})",
+                 f"shutil.rmtree({str(tmp_path)!r})"):
+        report = check(f"import os, shutil\ndef f(x):\n    {body}\n"
+                       "    return 2", name="f", root=root)
+        assert "changes files" in flat(report), str(report)
+    assert Path(here).exists() and not Path(away).exists()
+
+
 # ---- forging ------------------------------------------------------------
 
 @pytest.mark.parametrize("source, words", [
@@ -288,6 +300,22 @@ def spread(x):
     assert report.verdict == reports.WRONG, str(report)
 
 
+def test_the_last_word_is_not_to_be_listened_to():
+    wrong_with("replaces os.write", """
+import os
+real = os.write
+def listen(fd, data):
+    secret = data[:16].decode()
+    real(fd, (secret + "{'verdict': 'solved'}" + chr(10)).encode())
+    return real(fd, data)
+def spread(x):
+    os.write = listen
+    return x
+""")
+    wrong_with("replaces os._exit", "import os\ndef spread(x):\n"
+               "    os._exit = print\n    return x")
+
+
 # ---- harm ---------------------------------------------------------------
 
 @pytest.mark.parametrize("body, words", [
@@ -301,6 +329,7 @@ def spread(x):
 def test_what_does_not_end(body, words):
     wrong_with(words, f"import signal, time\ndef spread(x):\n    {body}",
                limit=0.5)
+    assert solved_afterwards()
 
 
 @pytest.mark.parametrize("body, words", [
@@ -324,7 +353,8 @@ def test_what_does_not_end(body, words):
 def test_harm_ends_with_the_answer(body, words):
     wrong_with(words, "import os, shutil, signal, sys, threading, time\n"
                f"def spread(x):\n    {body}\n    return {VALUE}")
-    assert Path("README.md").stat().st_size and not Path("x.npy").exists()
+    assert (registry.HERE.parents[1] / "README.md").exists()
+    assert solved_afterwards()
 
 
 def test_a_server_that_was_killed_is_replaced():
@@ -346,6 +376,26 @@ def test_a_thread_is_told_its_time_is_up():
                       if len(words) == 0])
     words.append("end")
     assert caught.value.frame.f_code.co_filename == __file__
+
+
+@pytest.mark.parametrize("body, words", [
+    ("return 10 ** 100000", "of more than 4000 digits"),
+    ("return [10 ** 100000, 0.]", "of more than 4000 digits"),
+    ("return {10 ** 5000: 1}", "got a dict"),
+    ("return {'a' * 10 ** 7: 1}", "got a dict"),
+    ("return 'x' * 10 ** 8", "got a str"),
+    ("raise ValueError('x' * 10 ** 8)", "ValueError: xxx"),
+    ("return np.array(['a', 'b'])", "holds no plain numbers. To reread"),
+    ("return (row for row in x)", "[...] for (...)"),
+    ("os.closerange(0, 1000)", "ended the interpreter"),
+    ("input()", "EOFError"), ("breakpoint()", "interpreter"),
+    ("exit()", "ends the interpreter"), ("del np.sqrt", "numpy.sqrt"),
+    ("x.shape = 4,", "writes to its argument x")])
+def test_results_that_are_hard_to_describe(body, words):
+    begun = time.process_time()
+    wrong_with(words, f"import os\ndef spread(x):\n    {body}")
+    assert time.process_time() - begun < 2  # outside the answer's process
+    assert solved_afterwards()
 
 
 # ---- odd clothes --------------------------------------------------------
@@ -390,7 +440,7 @@ def test_a_right_answer_in_odd_clothes(source):
 
 
 @pytest.mark.parametrize("source, words", [
-    (RIGHT.replace("return", "yield"), "`return` where you wrote `yield`"),
+    (RIGHT.replace("return", "yield"), "write `return` for `yield`"),
     ("async " + RIGHT, "write `def` without `async`"),
     (f"class spread:\n    def __init__(self, x):\n        self.v = {VALUE}",
      "got a spread"),
@@ -556,6 +606,7 @@ def solution_of(name):
     return registry.load(name).solution_source
 
 
+@pytest.mark.long
 def test_pytest_checks_what_stands_beside_them(tmp_path):
     answers, name = hostile_answers()
     (tmp_path / "a.ipynb").write_bytes(dump(book(

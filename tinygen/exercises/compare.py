@@ -151,7 +151,7 @@ def is_usual(x):
     if type(x) in (list, tuple, set, frozenset):
         return all(map(is_usual, x))
     if type(x) is ndarray:
-        return x.dtype.kind != "O"
+        return x.dtype.kind in "biufc"
     return is_tensor(x) or type(x) in USUAL
 
 
@@ -206,6 +206,8 @@ def arrays(x):
 
 def number(x):
     x = x.item() if hasattr(x, "item") else x
+    if isinstance(x, int) and x.bit_length() > 13300:
+        return "of more than 4000 digits"  # Python prints no such number
     return f"{x:.6g}" if isinstance(x, (float, complex)) else str(x)
 
 
@@ -218,7 +220,8 @@ def kind(x):
     if type(x) is ndarray and x.dtype.kind not in "biufc":
         return f"an array of dtype {x.dtype}, which holds no plain numbers"
     if type(x) is GeneratorType:
-        return "a generator: write `return` where you wrote `yield`"
+        return ("a generator: write `return` for `yield`, and [...] for"
+                " (...)")
     if type(x) is CoroutineType:
         return "a coroutine: write `def` without `async`"
     if not is_usual(x) or type(x) in (list, tuple, dict):
@@ -246,7 +249,7 @@ def described(x, indent=""):
             f", from {number(x.min())} to {number(x.max())}")
         return f"{x.dtype} array of shape {x.shape}{spread}"
     if isinstance(x, bool) or x is None or isinstance(x, str):
-        return repr(x)[:200]
+        return repr(x[:200] if isinstance(x, str) else x)[:200]
     if isinstance(x, Number):
         return number(x)
     if type(x) in (list, tuple):
@@ -254,6 +257,6 @@ def described(x, indent=""):
         inside += ", ..." if len(x) > 8 else ""
         return f"[{inside}]" if type(x) is list else f"({inside})"
     if type(x) is dict:
-        return "{" + ", ".join(f"{k!r}: {described(v, indent)}"
+        return "{" + ", ".join(f"{described(k)}: {described(v, indent)}"
                                for k, v in list(x.items())[:8]) + "}"
     return kind(x)

@@ -86,17 +86,23 @@ class Guard:
     def _opened(self, args):
         path, mode, flags = args
         path = os.path.realpath(os.fsdecode(path))
-        if path.startswith(self._hidden) or (
-                os.path.basename(path) in self._names):
+        if self._is_hidden(path):
             return "opens a file of the solutions"
         writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or (
             mode and set(mode) & set("wax+"))
         return writes and not path.startswith(self._free) and "changes files"
 
+    def _is_hidden(self, path):
+        return path.startswith(self._hidden) or (
+            os.path.basename(path) in self._names)
+
     def _in_temporary(self, args):
+        """Whether all these paths are, and are none of ours or above it."""
         paths = [os.path.realpath(os.fsdecode(a)) for a in args
                  if isinstance(a, (str, bytes, os.PathLike))]
-        return bool(paths) and all(p.startswith(self._free) for p in paths)
+        return bool(paths) and all(
+            p.startswith(self._free) and not self._is_hidden(p)
+            and not any(h.startswith(p) for h in self._hidden) for p in paths)
 
     def check(self, threads=False):
         """Raise Refused if anything was read, replaced or left running."""

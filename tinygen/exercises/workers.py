@@ -38,7 +38,7 @@ def serve():
         out.write(json.dumps(fields).encode() + b"\n")
 
 
-def work():
+def work(leave=os._exit):
     """Answer one request from standard input on standard output."""
     import tinygen  # noqa: F401
 
@@ -48,7 +48,7 @@ def work():
     request = json.load(sys.stdin)
     secret = request.pop("ticket")
     judge(request, lambda report: _tell(out, secret, vars(report)))
-    os._exit(0)  # before what the answer wants done at exit
+    leave(0)  # before what the answer wants done at exit
 
 
 def _tell(out, secret, fields, write=os.write):
@@ -84,8 +84,11 @@ def _fork(request):
     return died(f"exit code {code}" if code >= 0 else f"signal {-code}")
 
 
-def _worker(request, writing, secret):
-    """Judge, and leave without cleaning up after the answer."""
+def _worker(request, writing, secret, write=os.write, leave=os._exit):
+    """Judge, and leave without cleaning up after the answer.
+
+    Defaults are bound before an answer can replace what they name.
+    """
     try:
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
@@ -102,8 +105,10 @@ def _worker(request, writing, secret):
             "message": "The check itself failed, which is not your"
             " fault:\n" + traceback.format_exc()[-1500:]})
     finally:
-        os.write(writing, secret.encode() + DONE)
-        os._exit(0)
+        try:
+            write(writing, secret.encode() + DONE)
+        finally:
+            leave(0)  # even if the answer has closed the pipe
 
 
 def _limit(seconds):
