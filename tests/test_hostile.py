@@ -101,6 +101,9 @@ def dig(frame):
     "def spread(x):\n    return getattr(spread, '__glo' + 'bals__')",
     "import os\ndef spread(x):\n    return getattr(os, 's' + 'ys')",
     "import os\ndef spread(x):\n    return vars(os)",
+    "def spread(x):\n    return vars(type(x))['st' + 'd'](x, 1)",
+    "def spread(x):\n    return type(x).__dict__['st' + 'd'](x, 1)",
+    "def spread(x):\n    return getattr(type(x), '__dict__')",
     "def spread(x):\n    it = (i for i in x)\n    return it.gi_frame"])
 def test_ways_round_the_rules_are_refused(source):
     wrong_with(ROUND, source)
@@ -337,6 +340,7 @@ def test_what_does_not_end(body, words):
 
 @pytest.mark.parametrize("body, words", [
     ("signal.signal(signal.SIGALRM, signal.SIG_IGN)", "signal only works in"),
+    ("open('/proc/self/mem', 'rb')", "looks into the interpreter"),
     ("os.kill(os.getppid(), 9)", "sends a signal"),
     ("os.killpg(0, 9)", "sends a signal"),
     ("os.fork()", "opens another program"),
@@ -428,6 +432,8 @@ def test_results_that_are_hard_to_describe(body, words):
     RIGHT.replace("return", "thread = threading.Thread(target=len, args=([],"
                   ")); thread.start(); return"),
     RIGHT.replace("return", "x = x.view(); return"),
+    f"class S:\n    def __init__(self, x):\n        self.__dict__['x'] = x\n"
+    f"def spread(x):\n    x = S(x).x\n    return {VALUE}",
     "np.seterr(divide='raise')\n" + RIGHT.replace(
         "return", "try:\n        np.ones(1) / 0\n"
         "    except FloatingPointError:\n        return")

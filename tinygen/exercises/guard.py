@@ -88,6 +88,8 @@ class Guard:
         path = os.path.realpath(os.fsdecode(path))
         if self._is_hidden(path):
             return "opens a file of the solutions"
+        if path.startswith("/proc/"):  # the memory, and where it is
+            return "looks into the interpreter"
         writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or (
             mode and set(mode) & set("wax+"))
         return writes and not path.startswith(self._free) and "changes files"

@@ -16,7 +16,7 @@ ROUNDABOUT_BUILTINS = {
     "eval", "exec", "globals", "__import__", "__builtins__", "__globals__",
     "__code__", "__closure__", "__subclasses__", "__traceback__",
     "__getattribute__", "__array_namespace__", "__self__", "__defaults__",
-    "__kwdefaults__", "__reduce__", "__reduce_ex__"}
+    "__kwdefaults__", "__reduce__", "__reduce_ex__", "__dict__"}
 # Attributes that lead out of the answer, whatever they are attributes of
 ROUNDABOUT_ATTRIBUTES = {
     ".sys", ".modules", ".builtins", ".importlib", ".gc", ".inspect",
@@ -134,7 +134,8 @@ def _used(node, aliases):
         chain = _chain(node)
         if chain and chain[0] in aliases and not hasattr(node, "dotted"):
             yield ".".join((aliases[chain[0]], *chain[1:]))
-        yield node.attr if node.attr.startswith("__") else "." + node.attr
+        if chain != ["self", "__dict__"]:
+            yield node.attr if node.attr.startswith("__") else "." + node.attr
         node.value.dotted = True  # walk comes to it after its parent
     elif isinstance(node, ast.MatchClass):  # case module(name=...)
         yield from ("." + name for name in node.kwd_attrs)
@@ -202,8 +203,8 @@ def namespace(tinygen, options):
         return getattr(x, name, *default)
 
     def own(*x):
-        """vars: of what is no module."""
-        if x and not isinstance(x[0], types.ModuleType):
+        """vars: of what is no module and no class."""
+        if x and not isinstance(x[0], (types.ModuleType, type)):
             return vars(*x)
         raise Refused("vars", "The answer uses vars. That is a way round the"
                       " rules, which an answer does not need.")
