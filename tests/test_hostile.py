@@ -135,31 +135,23 @@ def test_frames_do_not_lead_from_an_answer_to_its_check():
     assert seen and id(solution) not in seen
 
 
-def disguised(imports, name):
-    """Code that binds `name` as `imports` does, by words that say nothing:
-    an annotation that Python evaluates."""
-    return (f"import typing as t\nhints = [v for k, v in t.__dict__.items()"
-            f" if k[:8] == 'get_type'][0]\n"
-            f"def bare(a: {imports!r}): pass\n"
-            f"{name} = list(hints(bare).values())[0]\n")
-
-
-@pytest.mark.parametrize("imports, name, body, words", [
-    ("__import__('gc').get_objects", "f", "f()", "looks into the interp"),
-    ("__import__('sys')._current_frames", "f", "f()", "looks into the interp"),
-    ("__import__('sys').settrace", "f", "f(f)", "looks into the interpreter"),
-    ("__import__('sys').addaudithook", "f", "f(f)", "looks into the interp"),
-    ("__import__('pickle').loads", "f", "f(b'ctinygen\\nsqrt\\n.')",
+@pytest.mark.parametrize("path, body, words", [
+    ("sys.modules[importlib].import_module", "f('gc').get_objects()",
      "looks into the interpreter"),
-    ("__import__('subprocess').run", "f", "f(['true'])", "another program"),
-    ("__import__('ctypes').CDLL", "f", "f('libc.so.6')",
+    ("sys._current_frames", "f()", "looks into the interpreter"),
+    ("sys.settrace", "f(f)", "looks into the interpreter"),
+    ("sys.addaudithook", "f(f)", "looks into the interpreter"),
+    ("sys.modules[pickle].loads", "f(b'ctinygen\\nsqrt\\n.')",
      "looks into the interpreter"),
-    ("__import__('importlib').import_module", "f",
+    ("sys.modules[ctypes].CDLL", "f('libc.so.6')",
+     "looks into the interpreter"),
+    ("system", "f('true')", "opens another program"),
+    ("sys.modules[importlib].import_module",
      "f('tinygen.exercises.registry')", "opens the solutions")])
-def test_what_gets_past_the_words_is_noticed_as_it_runs(
-        imports, name, body, words):
-    wrong_with(words, f"{disguised(imports, name)}def spread(x):\n    {body}"
-               f"\n    return {VALUE}")
+def test_what_gets_past_the_words_is_noticed_as_it_runs(path, body, words):
+    wrong_with(words, "import os, string\nf = string.Formatter().get_field("
+               f"'0.{path}', [os], {{}})[0]\ndef spread(x):\n    {body}\n"
+               f"    return {VALUE}")
 
 
 PATH = str(SAMPLE / "solutions" / "ch00_sample.py")

@@ -195,9 +195,8 @@ def namespace(tinygen, options):
         full = f".{name}"
         if isinstance(x, types.ModuleType):
             full = f"{_canonical(x.__name__)}.{name}"
-        for what in {full, f".{name}", f"{name}"}:
-            words = what.startswith(("__", ".", "np.")) and objection(
-                what, options)
+        for what in (full, f".{name}", *[name] * name.startswith("__")):
+            words = objection(what, options)
             if words:
                 raise Refused(what, f"The answer uses {name}. {words}")
         return getattr(x, name, *default)
