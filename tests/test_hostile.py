@@ -347,8 +347,7 @@ def test_what_does_not_end(body, words):
     ("f = lambda n: [*map(f, [n])]\n    sys.setrecursionlimit(10 ** 9)\n"
      "    f(0)", "call itself without end"),
     ("a = []\n    a.append(a)\n    return a", "RecursionError"),
-    ("signal.raise_signal(signal.SIGINT)\n    time.sleep(0.3)",
-     "KeyboardInterrupt")])
+    ("signal.raise_signal(signal.SIGTERM)", "signal 15")])
 def test_harm_ends_with_the_answer(body, words):
     wrong_with(words, "import os, shutil, signal, sys, threading, time\n"
                f"def spread(x):\n    {body}\n    return {VALUE}")
