@@ -13,13 +13,14 @@ import sys
 import time
 import traceback
 from ast import literal_eval
+from pathlib import Path
 
 if hasattr(os, "fork"):
     import resource
 
 HAS_FORK = hasattr(os, "fork")
 GRACE = 2.        # seconds from an answer's own limit until it is killed
-MEMORY = 3 << 30  # bytes of address space
+MEMORY = 3 << 30  # bytes of address space, beyond what the imports took
 FILE = 1 << 26    # bytes of a file that an answer writes
 DONE = b"done"    # a worker's last word: its children may keep the pipe open
 
@@ -114,7 +115,12 @@ def _worker(request, writing, secret, write=os.write, leave=os._exit):
 def _limit(seconds):
     """So that who fills the memory fails alone, and none outlives us long."""
     seconds = int(seconds) + 1
-    for name, most in (("RLIMIT_AS", MEMORY), ("RLIMIT_CPU", seconds),
+    try:
+        taken = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        taken = 0  # not Linux
+    memory = taken * resource.getpagesize() + MEMORY
+    for name, most in (("RLIMIT_AS", memory), ("RLIMIT_CPU", seconds),
                        ("RLIMIT_FSIZE", FILE), ("RLIMIT_CORE", 0)):
         try:
             resource.setrlimit(getattr(resource, name), (most, most))
