@@ -434,7 +434,8 @@ def _places(t, at, shape):
 THEIRS = TORCH | {
     "conv2d": _conv, "conv_transpose2d": _transposed,
     "conv2d_filter_grad": lambda t, x, g, hw, **k: _adjoint(
-        t, lambda w: _conv(t, x, w, whole=False, **k), g, *hw, x.shape[3], g.shape[3]),
+        t, lambda w: _conv(t, x, w, whole=False, **k), g, *hw, x.shape[3],
+        g.shape[3]),
     "upsample2d": _up2,
     "upsample2d_adjoint": lambda t, g: g.reshape(
         len(g), g.shape[1] // 2, 2, g.shape[2] // 2, 2, -1 if g.numel() else

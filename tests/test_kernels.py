@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from tinygen.engine import kernels
 from tinygen.engine.kernels import (
     convolution,
     elementwise,
@@ -653,9 +654,10 @@ def test_windows_of_no_pixels_are_refused(conv, pool):
             f()
 
 
-@pytest.mark.parametrize("path", [plain, convolution])
+@pytest.mark.parametrize("path", [plain, kernels])
 def test_no_channels(path):
-    """A sum over none is 0: the compiled path divided by their number."""
+    """A sum over none is 0: the compiled path divided by their number, and
+    BLAS complained."""
     x, w = np.ones((1, 4, 4, 0)), np.ones((3, 3, 0, 2))
     assert (path.conv2d(x, w, 1, 1, np.arange(2.0)) == [0, 1]).all()
     assert path.conv_transpose2d(np.ones((1, 4, 4, 2)), w, (4, 4), 1,
@@ -664,6 +666,11 @@ def test_no_channels(path):
     assert (path.conv_transpose2d(x, w, (4, 4), 1, 1) == 0).all()
     assert path.conv2d_filter_grad(x, np.ones((1, 4, 4, 2)), (3, 3), 1,
                                    1).shape == (3, 3, 0, 2)
+    assert path.upsample_conv2d(np.ones((0, 4, 4, 2)), np.ones(
+        (3, 3, 2, 3))).shape == (0, 8, 8, 3)
+    assert (path.upsample_conv2d_adjoint(np.ones((1, 8, 8, 0)), w) == 0).all()
+    with pytest.raises(ValueError, match="no pixels|does not fit"):
+        path.upsample_conv2d(np.ones((1, 0, 4, 2)), np.ones((3, 3, 2, 3)))
 
 
 @pytest.mark.parametrize("path", [plain, norms])

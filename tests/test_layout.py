@@ -51,8 +51,8 @@ FILE, FUNCTION, KERNEL = 300, 40, 60
 # the CycleGAN its two sets, its pool and the emoji, 300. Metrics with their
 # classifier and report are 650, the diagnosis 250. What refuses numbers that
 # would be wrong in silence (rounded integers, pixels that are not there, an
-# axis too many) is 45 lines of the engine and its kernels.
-PARTS = {"engine": 1115, "kernels": 1685, "core": 6000, "extras": 800}
+# axis too many) is 55 lines of the engine and its kernels.
+PARTS = {"engine": 1115, "kernels": 1700, "core": 6000, "extras": 800}
 
 
 # ---- arrows -------------------------------------------------------------

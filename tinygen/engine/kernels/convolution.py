@@ -280,7 +280,7 @@ def tile_size(pixels, products):
     At most a million multiplications, if that is not too small a tile: so
     much, OpenBLAS multiplies without copying first.
     """
-    small = 10**6 // max(products, 1) // 16 * 16
+    small = 10**6 // products // 16 * 16
     return min(max(pixels // 64 * 16, 32), small if small >= 48 else ROWS)
 
 

@@ -4,6 +4,7 @@ Images are [n, h, w, c], filters [kh, kw, c_in, c_out]. All functions take
 float32 or float64 arrays and return new C-contiguous ones of the same dtype,
 except the two updates, which write in place.
 """
+import functools
 import math
 
 import numpy as np
@@ -18,6 +19,18 @@ from .sizes import (
     check_transpose,
     check_upsample,
 )
+
+
+def unless_empty(function):
+    """The compiled function; for no images or no channels, which BLAS
+    refuses, the one of its name here."""
+    @functools.wraps(function)
+    def either(a, b, *more):
+        chosen = function if a.size and b.size else globals()[
+            function.__name__]
+        return chosen(a, b, *more)
+    return either
+
 
 # --- convolution -----------------------------------------------------------
 

@@ -102,6 +102,7 @@ def upsample2d_adjoint(g):
 
 def avg_pool2d(x, size, stride):
     """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c], u, v < size."""
+    check_pool(x, size, stride)
     return summed(x, size, stride, 1 / size**2)
 
 

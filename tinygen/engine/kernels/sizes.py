@@ -86,7 +86,7 @@ def check_upsample(x=None, w=None, g=None):
     if x is not None and g is not None:
         check_equal("the shape of g without channels", g.shape[:3],
                     (len(x), 2 * x.shape[1], 2 * x.shape[2]))
-    if 0 in (x if g is None else g).shape[1:3]:
+    if 0 in (g if x is None else x).shape[1:3]:
         raise ValueError("an image has no pixels")
 
 
