@@ -29,7 +29,7 @@ def test_every_op_and_loss_has_a_strategy():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts_are_what_they_say(layout):
     for shape in [(), (0,), (1,), (2, 1, 3), (2, 0, 3), (1, 4, 1, 2)]:
-        a = np.arange(np.prod(shape)).reshape(shape) + 1.0
+        a = np.asarray(np.arange(np.prod(shape)).reshape(shape) + 1.0)
         b = LAYOUTS[layout](a)
         assert b.shape == shape
         if layout != "broadcast":
