@@ -33,6 +33,7 @@ if PATH == "numba":
         sgd_update,
     )
     from .norms import combine, moments, product_sums, sum_over
+    from .plain import unless_empty
     from .pooling import (
         avg_pool2d,
         avg_pool2d_adjoint,
@@ -48,6 +49,12 @@ if PATH == "numba":
         upsample_conv2d_adjoint,
         upsample_conv2d_filter_grad,
     )
+
+    conv2d, conv_transpose2d, conv2d_filter_grad = map(
+        unless_empty, (conv2d, conv_transpose2d, conv2d_filter_grad))
+    upsample_conv2d, upsample_conv2d_adjoint, upsample_conv2d_filter_grad = (
+        map(unless_empty, (upsample_conv2d, upsample_conv2d_adjoint,
+                           upsample_conv2d_filter_grad)))
 else:
     from contextlib import nullcontext as compiling_all
 
