@@ -207,11 +207,49 @@ def test_ctrl_c_inside_a_step_and_twice(tmp_path):
         once(toy)
         return once(toy)
 
-    for press, words in ((once, "after step 4 of 20"), (twice, "^$")):
+    for press, words in ((once, "after step 4 of 20"), (
+            twice, "at once, without saving; the last .* of step 3$")):
         toy = Toy()
         toy.fail_at = {4: press}
         with pytest.raises(KeyboardInterrupt, match=words):
-            train(toy, 20, out=tmp_path / press.__name__)
+            train(toy, 20, out=tmp_path / press.__name__, checkpoint_every=3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_polite_kill_saves_as_ctrl_c_does(tmp_path):
+    def kill(step, row):
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="after step 11 of 20 and s"):
+        train(Toy(), 20, out=tmp_path, report=kill)
+    assert signal.getsignal(signal.SIGTERM) is before
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 11
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_ctrl_c_that_is_ignored_stays_ignored():
+    """In the background of a script it is meant for another process."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert len(train(Toy(), 5, report=lambda step, row: press_ctrl_c(
+            step, 3))) == 5
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_grid_that_a_killed_run_did_not_draw_is_drawn(tmp_path):
+    """The checkpoint of a step is there before its grid."""
+    for stop in (10, 13):
+        out = tmp_path / str(stop)
+        train(Toy(), stop, out=out, sample_every=5)
+        grid = out / "samples" / f"{stop:06}.png"
+        want = grid.read_bytes()
+        grid.unlink()
+        train(Toy(), stop, out=out, sample_every=5, resume=True)
+        assert grid.read_bytes() == want
 
 
 def test_ctrl_c_without_a_folder_says_that_nothing_was_saved():

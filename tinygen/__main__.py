@@ -45,7 +45,9 @@ def train(args):
             note={} if args.resume else {
                 "data": run["data"], "command": command(args.argv)})
     except KeyboardInterrupt as stop:
-        said = str(stop).rpartition("; ")[0] or "stopped, without saving"
+        said = str(stop).removesuffix("; go on with resume=True")
+        if not said:    # before the first step: nothing has changed
+            raise
         again = ["train", args.model, "--resume", "--steps",
                  str(args.steps), "--out", str(out)]
         raise KeyboardInterrupt(
