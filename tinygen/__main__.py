@@ -7,6 +7,7 @@ the traceback. Ctrl-C while training saves, and exits with code 130.
 import math
 import os
 import shlex
+import signal
 import sys
 import warnings
 from contextlib import contextmanager
@@ -306,4 +307,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

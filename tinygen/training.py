@@ -157,6 +157,9 @@ class Run:
     def __init__(self, model, images, batch, seed, out, note, labels=None):
         self.model, self.history, self.step = model, History(), 0
         self.note, self.seconds = note or {}, 0.0
+        if out == "":
+            raise ValueError('out is "": name a folder, or give None for '
+                             "none")
         self.out = None if out is None else Path(out)
         order, self.rng = np.random.default_rng(seed).spawn(2)
         self.batches = batches(images, batch, order)
