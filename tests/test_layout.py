@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ARROWS = {
     "files": "",
     "progress": "",
+    "interrupt": "",
     "options": "",
     "sprites": "",
     "emoji": "",
@@ -36,7 +37,7 @@ ARROWS = {
     "models": "engine.layers engine.losses engine.optim data",
     "diagnosis": "models",
     "metrics": "models checkpoint progress",
-    "training": "models checkpoint diagnosis progress",
+    "training": "models checkpoint diagnosis progress interrupt",
 }
 # These may import all of the above; of tinygen only __main__ and __init__
 # (lazily) import them, and show what a first reader can skip, in extras.
@@ -53,8 +54,9 @@ FILE, FUNCTION, KERNEL = 300, 40, 60
 # its two sets, its pool and the emoji, 300. Metrics with their classifier and
 # report are 650, the diagnosis 250. The engine's last 110 name the op that
 # gave the first NaN, and refuse numbers that would be wrong in silence
-# (rounded integers, pixels that are not there, an axis too many).
-PARTS = {"engine": 1200, "kernels": 1705, "core": 6250, "extras": 800}
+# (rounded integers, pixels that are not there, an axis too many). Checksums,
+# what no memory holds, kinds of images and signals are the core's last 120.
+PARTS = {"engine": 1200, "kernels": 1705, "core": 6250, "extras": 1000}
 
 
 # ---- arrows -------------------------------------------------------------

@@ -13,8 +13,6 @@ import dataclasses
 import math
 import numbers
 import re
-import signal
-import threading
 import time
 import zlib
 from contextlib import nullcontext
@@ -27,6 +25,7 @@ from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.layers import load_state, state
 from tinygen.files import replacing, writable_folder
+from tinygen.interrupt import Interrupt
 from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
 
@@ -121,12 +120,19 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     run = Run(model, images, batch, seed, out, note, labels)
     if hasattr(model, "check_steps"):
         model.check_steps(steps)
+
+    def due(every):
+        return run.step % every == 0 or run.step == steps
+
     if resume:
         run.resume()
+        if due(sample_every):   # killed between a checkpoint and its grid
+            run.draw()
     else:
         run.start()
     said = ""
-    with Interrupt() as ctrl_c, Progress(steps, show=progress) as line:
+    with Interrupt(run._last) as ctrl_c, Progress(
+            steps, show=progress) as line:
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
             if line.show and run.step % LOOK_EVERY == 0:
@@ -135,9 +141,9 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
                 f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
-            if run.step % checkpoint_every == 0 or run.step == steps:
+            if due(checkpoint_every):
                 run.save()  # before the grid: it refuses NaN in plain words
-            if run.step % sample_every == 0 or run.step == steps:
+            if due(sample_every):
                 run.draw()
         if ctrl_c.asked:
             run.save()
@@ -152,6 +158,9 @@ class Run:
     def __init__(self, model, images, batch, seed, out, note, labels=None):
         self.model, self.history, self.step = model, History(), 0
         self.note, self.seconds = note or {}, 0.0
+        if out == "":
+            raise ValueError('out is "": name a folder, or give None for '
+                             "none")
         self.out = None if out is None else Path(out)
         order, self.rng = np.random.default_rng(seed).spawn(2)
         self.batches = batches(images, batch, order)
@@ -326,26 +335,6 @@ def first_not_finite(model, images, rng, more):
     finally:
         load_state(model, before)
     return ""
-
-
-class Interrupt:
-    """with Interrupt() as ctrl_c: the first Ctrl-C sets ctrl_c.asked, a
-    second one raises KeyboardInterrupt at once."""
-
-    def __enter__(self):
-        self.asked, self.old = False, None
-        if threading.current_thread() is threading.main_thread():
-            self.old = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, number, frame):
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, *error):
-        if self.old is not None:
-            signal.signal(signal.SIGINT, self.old)
 
 
 def fingerprint(images):
