@@ -578,3 +578,84 @@ def test_a_copy_has_its_own_array_and_the_name():
     b.assign([5.0])
     assert a.data[0] == 1 and b.name == "w"
     assert copy.deepcopy(a).name == "w"
+
+
+# ------------------------------------- never another number without a word
+
+
+@pytest.mark.parametrize("data", [
+    2**24 + 1, [2**24 + 1], np.array([0, -2**24 - 1]), np.uint64(2**64 - 1),
+    np.array([2**63 - 1])])
+def test_whole_numbers_that_would_be_rounded_are_refused(data):
+    with pytest.raises(ValueError, match="float32 cannot hold all of these"):
+        tg.Tensor(data)
+    with pytest.raises(ValueError, match="float32 cannot hold"):
+        tg.Tensor(1.0) + data
+
+
+def test_whole_numbers_that_fit_are_taken():
+    for n in (2**24, -2**24, 2**40, 10**9, np.uint64(2**63)):
+        assert tg.Tensor(n).item() == n
+    assert tg.Tensor(2**53, "float64").item() == 2**53
+    assert tg.Tensor(np.array([], np.int64)).shape == (0,)
+    with pytest.raises(ValueError, match="float64 cannot hold"):
+        tg.Tensor(2**53 + 1, "float64")
+
+
+def test_too_large_for_float32_warns():
+    for data in (1e300, [1e300], np.array([1e300])):
+        with pytest.warns(RuntimeWarning, match="overflow"):
+            assert np.isinf(tg.Tensor(data, "float32").data).all()
+
+
+def test_the_order_of_bytes_changes_no_type():
+    """A big-endian float64 array became float32."""
+    for kind in ("f4", "f8"):
+        x = np.array([1 / 3], ">" + kind)
+        t = tg.Tensor(x)
+        assert t.dtype == np.dtype(kind) and t.data.dtype.isnative
+        assert t.item() == x[0]
+
+
+def test_a_masked_array_is_refused():
+    """What it hides would count."""
+    with pytest.raises(TypeError, match="no mask"):
+        tg.Tensor(np.ma.masked_array([1.0, 99.0], [False, True]))
+
+
+def test_read_only_and_misaligned_arrays_are_copied():
+    """Kernels are compiled for arrays that can be written; for others the
+    first call took half a minute more."""
+    x = np.ones((2, 3))
+    assert tg.Tensor(x).data is x
+    x.flags.writeable = False
+    t = tg.Tensor(x)
+    assert t.data.flags.behaved and t.data is not x
+    tg.SGD({"w": t}, lr=1.0).step([np.ones((2, 3))])
+    assert (t.data == 0).all() and (x == 1).all()
+    misaligned = np.zeros(17, np.uint8)[1:].view(np.float64)
+    assert tg.Tensor(misaligned).data.flags.aligned
+
+
+def test_a_single_number_has_no_rows():
+    """sum(x) was 0, and list(x) empty."""
+    with pytest.raises(TypeError, match="unsized"):
+        list(f64(1.0).sum())
+    assert sum(f64(1.0, 2.0)).item() == 3
+
+
+def test_tensors_are_not_compared():
+    """x == 1 was False, whatever x was."""
+    x = f64(1.0)
+    for compared in (lambda: x == 1, lambda: x != 1, lambda: 1 == x,
+                     lambda: np.ones(1) == x, lambda: x == x.detach(),
+                     lambda: x > 0):
+        with pytest.raises(TypeError):
+            compared()
+    assert x in [x] and {x: 1}[x] == 1
+
+
+def test_g_has_the_type_of_y():
+    x = f64(1.0, 2.0)
+    with pytest.raises(TypeError, match="g is float32, y float64"):
+        tg.grad(x.reshape(2, 1), [x], tg.Tensor([[1.0], [1.0]]))

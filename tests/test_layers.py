@@ -379,3 +379,22 @@ def test_a_subclass_of_sequential_keeps_its_own_parameters():
             self.extra = tg.Tensor([1.0])
 
     assert list(tg.parameters(Net())) == ["0.w", "0.b", "extra"]
+
+
+def test_spectral_norm_of_a_weight_of_zeros():
+    """0 / 0 gave NaN, and u, once 0, infinity for ever after."""
+    rng = np.random.default_rng(0)
+    layer = tg.SpectralNorm(tg.Linear(3, 4, bias=False, rng=rng), rng=rng)
+    w, x = layer.layer.w, tg.Tensor([[1.0, 2.0, 3.0]])
+    w.assign(np.zeros((3, 4)))
+    y = layer(x, train=True)
+    assert (y.data == 0).all()
+    assert np.isfinite(tg.grad(y.sum(), [w])[0].data).all()
+    assert np.linalg.norm(layer.u) == pytest.approx(1)
+    for scale in (1, 1e-8):
+        new = scale * rng.standard_normal((3, 4))
+        w.assign(new)
+        for _ in range(50):
+            y = layer(x, train=True)
+        np.testing.assert_allclose(
+            y.data, x.data @ (new / np.linalg.norm(new, 2)), rtol=1e-4)

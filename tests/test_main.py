@@ -297,8 +297,35 @@ def test_a_run_of_another_model_is_named(run):
     refused(run(*CYCLE, "--out", "v"), "holds a run already", "(--resume)")
 
 
-def test_too_little_memory_is_one_sentence(run):
-    refused(run(*CYCLE, "--pool", 10 ** 12), "memory", "--pool")
+def test_too_little_memory_is_one_sentence(run, monkeypatch):
+    def zeros(*args, **options):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr(training, "fit", zeros)
+    refused(run(*CYCLE), "too little memory (Unable", "--batch")
+
+
+@pytest.mark.parametrize("argv, words", [
+    (["gan", "--width", 10 ** 7], "width 10000000, classes 0"),
+    (["gan", "--classes", 10 ** 12], "classes 1000000000000"),
+    (["vae", "--width", 10 ** 7], "width 10000000"),
+    (["vae", "--latent", 10 ** 23], "latent 1" + 23 * "0"),
+    (["vae", "--network", "dense", "--latent", 10 ** 12], "hidden 200, lat"),
+    (["cyclegan", "--blocks", 10 ** 11], "blocks 100000000000"),
+    (["cyclegan", "--width", 10 ** 7], "width 10000000"),
+    (["cyclegan", "--pool", 10 ** 12], "pool 1000000000000")])
+def test_what_no_memory_holds_is_said_before_it_is_tried(run, argv, words):
+    refused(run("train", *argv), words, " GB of memory", "smaller")
+
+
+def test_an_empty_name_is_not_the_current_folder(run, capfd):
+    for argv in (["train", "gan", "--out", ""], ["train", "gan", "--data", ""],
+                 ["sample", "a", "--out", " "], ["sample", ""],
+                 ["translate", "a", "", "--out", "b", "--to", "b"]):
+        with pytest.raises(SystemExit, match="2"):
+            run(*argv)
+        err = capfd.readouterr().err
+        assert "the name is empty" in err and err.count("\n") == 1
 
 
 def test_ctrl_c_while_the_images_are_read(run, monkeypatch):
@@ -475,6 +502,27 @@ def test_ctrl_c_says_the_command_that_goes_on(tmp_path):
     line[line.index("--steps") + 1] = str(saved + 1)
     code = cli.main(line[3:])
     assert code == 0 and weights(out)[1] == saved + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("times, words, left", [
+    (1, "stopped after step 4 of 10 and saved in r; to go on: ", 4),
+    (2, "stopped at once, without saving; the last checkpoint, r/"
+        "checkpoint.safetensors, is of step 2; to go on: ", 2)])
+def test_stopped_once_or_twice(run, monkeypatch, kind, times, words, left):
+    class Stopped(tg.models.GAN):
+        def step(self, x, rng):
+            for _ in range(times if self.opt_g.t == 3 else 0):
+                os.kill(os.getpid(), getattr(signal, kind))
+            return super().step(x, rng)
+
+    monkeypatch.setitem(tg.models.REGISTRY, "gan", (
+        Stopped, tg.models.GANConfig))
+    code, out, err = run("train", "gan", *TINY, "--steps", 10, "--out", "r",
+                         "--checkpoint-every", 2)
+    assert code == 130 and words in err and "--resume" in err
+    assert weights(Path("r"))[1] == left
 
 
 def test_a_gan_resumes_to_the_bit_in_another_process(tmp_path):

@@ -207,3 +207,55 @@ def test_gradient_penalty_through_a_norm_like_torch(kind, require):
 def test_errors(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         layer(tg.Tensor(np.ones(shape, np.float32)), train=True)
+
+
+# ---------------------------------------------------------- extreme numbers
+
+
+def derivatives(x, axes):
+    """y, a gradient, and a gradient of that."""
+    k = np.random.default_rng(2)
+    g, v = k.standard_normal((2, *x.shape)).astype(x.dtype)
+    x = tg.Tensor(x)
+    y = tg.normalize(x, axes=axes)
+    first, = tg.grad(y, [x], g, create_graph=True)
+    return [y, first, *tg.grad(first, [x], v)]
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=AXES)
+@pytest.mark.parametrize("value", [0, 0.1, 1e6 + 0.3, -3e37, 1e-42])
+def test_constant_channels(axes, value):
+    """y = 0 and finite gradients; 1e6 + 0.3 gave y = 0.9997."""
+    x = np.full((4, 5, 5, 2), value, np.float32)
+    y, first, second = derivatives(x, axes)
+    assert (y.data == 0).all()
+    for a, b in zip((first, second), derivatives(x.astype(float) * 0, axes)[
+            1:], strict=True):
+        scale = np.abs(b.data).max()
+        assert np.abs(a.data - b.data).max() <= 1e-4 * max(scale, 1)
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=AXES)
+@pytest.mark.parametrize("mean, std", [
+    (0, 1e-15), (0, 1e-20), (1e6, 1), (-1e4, 0.1), (1, 1e-3), (1e-20, 1e-25),
+    (0, 1e6)])
+def test_tiny_variances_and_large_means(axes, mean, std):
+    """As float64 has it, but for the rounding of the mean to float32: that
+    may shift y by half an ulp of the mean, in standard deviations."""
+    x = (mean + std * np.random.default_rng(0).standard_normal(
+        (8, 6, 6, 2))).astype(np.float32)
+    got, want = derivatives(x, axes), derivatives(x.astype(float), axes)
+    shift = np.spacing(np.float32(abs(mean))) / std
+    for a, b in zip(got, want, strict=True):
+        assert np.isfinite(a.data).all()
+        scale = np.abs(b.data).max()
+        assert np.abs(a.data - b.data).max() <= scale * (1e-4 + shift)
+
+
+def test_nothing_to_normalise_is_refused():
+    """It warned, and the gradient of the scale was NaN."""
+    for shape, axes in (((0, 3, 3, 2), (0, 1, 2)), ((2, 0, 3, 2), (1, 2))):
+        with pytest.raises(ValueError, match="nothing to average"):
+            tg.normalize(np.ones(shape, np.float32), axes=axes)
+    none = tg.Tensor(np.ones((0, 3, 3, 2), np.float32))
+    assert tg.InstanceNorm(2)(none).shape == none.shape

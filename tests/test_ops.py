@@ -259,3 +259,108 @@ def test_an_axis_of_length_one_is_summed_away_in_large_arrays():
     """The kernels' path had no axis left to sum over."""
     x = np.ones((1, 300, 100), np.float32)
     assert tg.sum_to(tg.Tensor(x), shape=(300, 100)).shape == (300, 100)
+
+
+# ---------------------------------------------------------- extreme numbers
+
+
+def test_an_axis_that_is_not_there_is_refused_in_large_arrays_too():
+    """The kernels' path took axis 5 of 2 for axis 1."""
+    x = np.ones((100, 100), np.float32)
+    for f in (lambda: tg.sum(x, axis=5, keepdims=True),
+              lambda: tg.sum(x, axis=(0, 0), keepdims=True),
+              lambda: tg.mean(x, axis=-3, keepdims=True),
+              lambda: tg.normalize(x, axes=(5,))):
+        with pytest.raises(ValueError, match=r"\(100, 100\): "):
+            f()
+
+
+def test_logsumexp_of_infinities_and_of_one_number():
+    for row, want in [([-np.inf, 0], 0), ([np.inf, 0], np.inf),
+                      ([np.inf, -np.inf], np.inf), ([-np.inf] * 2, -np.inf)]:
+        with np.errstate(divide="ignore"):
+            assert tg.logsumexp(np.array(row)).item() == want
+    tg.check_grads(tg.logsumexp, np.array(0.3))
+    tg.check_grads(tg.softmax, np.array(0.3))
+
+
+def test_softmax_of_large_numbers_keeps_its_digits():
+    """A logsumexp near 10,000 has three digits after the point."""
+    x = np.array([[1e4, 9999.25, 9998], [-1e4, -9999.5, -1e4]], np.float32)
+    for f in (tg.softmax, tg.log_softmax,
+              lambda x: tg.grad(tg.logsumexp(x).sum(), [x])[0],
+              lambda x: tg.grad((tg.grad(tg.logsumexp(x).sum(), [
+                  x], create_graph=True)[0] ** 2).sum(), [x])[0]):
+        near, want = f(tg.Tensor(x)), f(tg.Tensor(x, "float64"))
+        assert near.dtype == np.float32
+        np.testing.assert_allclose(near.data, want.data, rtol=1e-5,
+                                   atol=1e-6)
+
+
+@pytest.mark.parametrize("f", [tg.maximum, tg.minimum])
+def test_the_larger_of_infinite_and_of_very_large_numbers(f):
+    a = tg.Tensor(np.array([np.inf, 3e38, -np.inf], np.float32))
+    b = tg.Tensor(np.array([np.inf, -3e38, 0], np.float32))
+    ga, gb = tg.grad(f(a, b), [a, b], np.ones(3, np.float32))
+    np.testing.assert_array_equal(ga.data + gb.data, 1)
+    assert ga.data[0] == 0.5 and set(ga.data[1:]) <= {0, 1}
+
+
+def test_leaky_relu_grad_of_two_shapes_is_refused():
+    """The kernel read beyond the end of the smaller one."""
+    with pytest.raises(ValueError, match="leaky_relu_grad.*the same"):
+        registry["leaky_relu_grad"](np.ones(2), np.ones((2, 3)), slope=0.2)
+
+
+TINY = np.array([1e-45, 1e-40, 1e-38, 1e-30], np.float32)
+
+
+def test_tiny_numbers_like_torch(require):
+    """Denormal numbers are not flushed to zero, to second order."""
+    torch = require("torch")
+    cases = [(tg.log, torch.log), (tg.sqrt, torch.sqrt),
+             (tg.exp, torch.exp), (tg.abs, torch.abs),
+             (tg.softplus, torch.nn.functional.softplus),
+             (tg.sigmoid, torch.sigmoid), (tg.tanh, torch.tanh),
+             (tg.leaky_relu, lambda t: torch.nn.functional.leaky_relu(
+                 t, 0.2)), (lambda x: x ** 0.5, lambda t: t ** 0.5)]
+    for ours, theirs in cases:
+        x, t = tg.Tensor(TINY), torch.tensor(TINY, requires_grad=True)
+        with np.errstate(over="ignore"):
+            y, want = ours(x), theirs(t)
+            g, = tg.grad(y.sum() if np.isfinite(y.data).all() else y, [x],
+                         None if np.isfinite(y.data).all() else
+                         np.ones(4, np.float32))
+        h, = torch.autograd.grad(want.sum(), t)
+        for a, b in ((y.data, want.detach().numpy()), (g.data, h.numpy())):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=0)
+
+
+def test_the_root_of_0_has_an_infinite_slope():
+    x = tg.Tensor([0.0, 4.0])
+    with np.errstate(divide="ignore"):
+        assert tg.grad(tg.sqrt(x).sum(), [x])[0].data.tolist() == [
+            np.inf, 0.25]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_logits_near_the_end_of_the_floats(dtype):
+    """Finite, and right, to second order; 1 + e^-x is 1 there."""
+    x = tg.Tensor(np.array([-1e38, -1e4, -88, 0, 88, 1e4, 1e38], dtype))
+    cases = [
+        (tg.softplus, np.maximum(x.data, 0), x.data > 0),
+        (tg.sigmoid, x.data > 0, 0 * x.data), (tg.tanh, np.sign(x.data),
+                                               0 * x.data),
+        (lambda x: registry["bce_terms"](x, 1.0), np.maximum(-x.data, 0),
+         (x.data > 0) - 1.0),
+        (lambda x: tg.logsumexp(tg.stack([x, -x]), axis=0),
+         np.abs(x.data), np.sign(x.data))]
+    far = np.abs(x.data) > 50
+    for f, value, slope in cases:
+        y = f(x)
+        g, = tg.grad(y.sum(), [x], create_graph=True)
+        h, = tg.grad(g.sum(), [x], unused="zeros")
+        for got, want in ((y, value), (g, slope), (h, 0 * x.data)):
+            assert np.isfinite(got.data).all()
+            np.testing.assert_allclose(got.data[far], np.asarray(want)[far],
+                                       rtol=1e-6, atol=1e-30)

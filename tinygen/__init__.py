@@ -5,12 +5,19 @@ which the book meets them.
 """
 
 import importlib
+import signal
 import sys
 
 if sys.argv[:2] == ["-m", "doctor"]:  # python -m tinygen doctor, while it
     from tinygen.doctor import doctor  # is looked for: speaks of what cannot
     sys.exit(doctor())                 # be imported below
 
+# python -m tinygen: until __main__ runs, Ctrl-C ends it without a traceback
+if (sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == "tinygen"
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.autograd import Tensor, grad, no_grad, op
 from tinygen.engine.convolution import (
     avg_pool2d,
@@ -91,6 +98,7 @@ _LAZY = {
     "checking": "tinygen.checking",
     "checkpoint": "tinygen.checkpoint", "show": "tinygen.show",
     "training": "tinygen.training", "exercises": "tinygen.exercises",
+    "export": "tinygen.extras.export",
     "check_grads": "tinygen.checking:check_grads",
     "check_adjoint": "tinygen.checking:check_adjoint",
     "fit": "tinygen.training:fit",

@@ -1,4 +1,5 @@
-"""python -m tinygen train | sample | translate | evaluate | diagnose | doctor.
+"""python -m tinygen COMMAND: train, sample, translate, evaluate, diagnose,
+export, doctor.
 
 An expected error is one sentence on stderr and exit code 2; --debug shows
 the traceback. Ctrl-C while training saves, and exits with code 130.
@@ -7,6 +8,7 @@ the traceback. Ctrl-C while training saves, and exits with code 130.
 import math
 import os
 import shlex
+import signal
 import sys
 import warnings
 from contextlib import contextmanager
@@ -45,7 +47,9 @@ def train(args):
             note={} if args.resume else {
                 "data": run["data"], "command": command(args.argv)})
     except KeyboardInterrupt as stop:
-        said = str(stop).rpartition("; ")[0] or "stopped, without saving"
+        said = str(stop).removesuffix("; go on with resume=True")
+        if not said:    # before the first step: nothing has changed
+            raise
         again = ["train", args.model, "--resume", "--steps",
                  str(args.steps), "--out", str(out)]
         raise KeyboardInterrupt(
@@ -273,6 +277,15 @@ def diagnose(args):
     return int(found.name != "healthy")
 
 
+def export(args):
+    """export RUN: the model as files that other programs run."""
+    from tinygen.extras import export
+    model, header = load_model(args.run)
+    for file in export.onnx(model, args.onnx, args.part, half=args.half,
+                            header=header):
+        print(f"{file}: {file.stat().st_size / 1e3:.0f} kB")
+
+
 def doctor(args):
     """doctor: a line for each thing that the book needs; 1 if one lacks."""
     from tinygen.doctor import doctor
@@ -288,7 +301,7 @@ def main(argv=None):
     try:
         return {"train": train, "sample": sample, "translate": translate,
                 "evaluate": evaluate, "diagnose": diagnose,
-                "doctor": doctor}[args.command](args) or 0
+                "export": export, "doctor": doctor}[args.command](args) or 0
     except KeyboardInterrupt as stop:
         print(f"\n{str(stop) or 'stopped'}", file=sys.stderr)
         return 130
@@ -298,7 +311,7 @@ def main(argv=None):
         print(f"tinygen: too little memory ({error}): choose a smaller "
               "--width, --batch, --pool or --n", file=sys.stderr)
         return 2
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if args.debug:
             raise
         print(f"tinygen: {error}", file=sys.stderr)
@@ -306,4 +319,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

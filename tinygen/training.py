@@ -13,8 +13,6 @@ import dataclasses
 import math
 import numbers
 import re
-import signal
-import threading
 import time
 import zlib
 from contextlib import nullcontext
@@ -24,8 +22,10 @@ import numpy as np
 
 from tinygen import checkpoint, diagnosis
 from tinygen.data import batches, check_shape, save_grid
+from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.layers import load_state, state
 from tinygen.files import replacing, writable_folder
+from tinygen.interrupt import Interrupt
 from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
 
@@ -120,12 +120,19 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     run = Run(model, images, batch, seed, out, note, labels)
     if hasattr(model, "check_steps"):
         model.check_steps(steps)
+
+    def due(every):
+        return run.step % every == 0 or run.step == steps
+
     if resume:
         run.resume()
+        if due(sample_every):   # killed between a checkpoint and its grid
+            run.draw()
     else:
         run.start()
     said = ""
-    with Interrupt() as ctrl_c, Progress(steps, show=progress) as line:
+    with Interrupt(run._last) as ctrl_c, Progress(
+            steps, show=progress) as line:
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
             if line.show and run.step % LOOK_EVERY == 0:
@@ -134,9 +141,9 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
                 f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
-            if run.step % checkpoint_every == 0 or run.step == steps:
+            if due(checkpoint_every):
                 run.save()  # before the grid: it refuses NaN in plain words
-            if run.step % sample_every == 0 or run.step == steps:
+            if due(sample_every):
                 run.draw()
         if ctrl_c.asked:
             run.save()
@@ -151,6 +158,9 @@ class Run:
     def __init__(self, model, images, batch, seed, out, note, labels=None):
         self.model, self.history, self.step = model, History(), 0
         self.note, self.seconds = note or {}, 0.0
+        if out == "":
+            raise ValueError('out is "": name a folder, or give None for '
+                             "none")
         self.out = None if out is None else Path(out)
         order, self.rng = np.random.default_rng(seed).spawn(2)
         self.batches = batches(images, batch, order)
@@ -235,7 +245,7 @@ class Run:
 
     def train(self):
         """One step: the row of numbers it adds to the history."""
-        began = time.perf_counter()
+        began, draws = time.perf_counter(), self.rng.bit_generator.state
         try:
             with np.errstate(all="ignore"):  # seen below, in plain words
                 images, more = next(self.batches), {}
@@ -246,9 +256,12 @@ class Run:
                 if not math.isfinite(value):
                     raise FloatingPointError(f"{name} is {value}")
         except FloatingPointError as error:
+            self.rng.bit_generator.state = draws
+            said = first_not_finite(self.model, images, self.rng, more)
             raise FloatingPointError(
-                f"step {self.step + 1}: {error}; {self._last()}; try a "
-                "smaller learning rate") from error
+                f"step {self.step + 1}: {error}{said}; {self._last()}; the "
+                "same run would come here again: try a smaller learning rate"
+                ) from error
         self.step += 1
         self.seconds += time.perf_counter() - began
         self.history.append({"step": self.step, **row})
@@ -310,24 +323,18 @@ class Run:
         return f"{done} and saved in {self.out}; go on with resume=True"
 
 
-class Interrupt:
-    """with Interrupt() as ctrl_c: the first Ctrl-C sets ctrl_c.asked, a
-    second one raises KeyboardInterrupt at once."""
-
-    def __enter__(self):
-        self.asked, self.old = False, None
-        if threading.current_thread() is threading.main_thread():
-            self.old = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, number, frame):
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, *error):
-        if self.old is not None:
-            signal.signal(signal.SIGINT, self.old)
+def first_not_finite(model, images, rng, more):
+    """What detect_anomaly() says of a step that failed: it is done again in
+    the same model, which is then as before. Nothing if it succeeds."""
+    before = {name: a.copy() for name, a in state(model).items()}
+    try:
+        with detect_anomaly():
+            model.step(images, rng, **more)
+    except FloatingPointError as error:
+        return f": {error}"
+    finally:
+        load_state(model, before)
+    return ""
 
 
 def fingerprint(images):

@@ -15,6 +15,8 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from tinygen.engine.anomaly import watch
+
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 _recording = ContextVar("recording", default=True)
@@ -48,11 +50,14 @@ def as_float_array(data, dtype=None):
     """`data` as a float32 or float64 array.
 
     An array of either type keeps it. Python numbers, lists, integers and
-    booleans become float32. Other types (float16, complex, text, objects)
-    are a TypeError. A Tensor gives its array.
+    booleans become float32; whole numbers that it cannot hold, some beyond
+    2^24, are a ValueError. Other types (float16, longdouble, complex, text,
+    objects) and masked arrays are a TypeError. A Tensor gives its array.
+    Only a read-only or misaligned array is copied.
     """
     if (type(data) is np.ndarray and data.dtype in FLOATS
-            and (dtype is None or dtype == data.dtype)):
+            and (dtype is None or dtype == data.dtype)
+            and data.flags.behaved):
         return data
     if isinstance(data, Tensor):
         data = data.data
@@ -60,25 +65,39 @@ def as_float_array(data, dtype=None):
             isinstance(item, Tensor) for item in data):
         raise TypeError("a list of Tensors would lose their recipes: use "
                         "tg.stack(tensors) or tg.concatenate(*tensors)")
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError("a Tensor has no mask: fill the array first")
     array = np.asarray(data)
-    keeps = isinstance(data, (np.ndarray, np.generic))
-    if dtype is None and keeps and array.dtype in FLOATS:
-        return array
+    kept = array.dtype.newbyteorder("=")
+    if (dtype is None and kept in FLOATS
+            and isinstance(data, (np.ndarray, np.generic))):
+        return np.require(array, kept, ["ALIGNED", "WRITEABLE"])
     if array.dtype.kind not in "fiub" or (
             array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
         raise TypeError(
             f"a Tensor holds float32 or float64, not {array.dtype}: "
             "convert first, with .astype(np.float32)")
-    return array.astype(dtype or np.float32)
+    made = array.astype(dtype or np.float32)
+    if array.dtype.kind in "iu" and array.dtype.itemsize > 2:
+        with np.errstate(invalid="ignore"):
+            if not (made.astype(array.dtype) == array).all():
+                raise ValueError(
+                    f"{made.dtype} cannot hold all of these whole numbers; "
+                    'give dtype="float64", or round them: float(n)')
+    return made
 
 
 class Tensor:
     """An array and the recipe that made it.
 
-    Tensor(data, dtype=None): data is anything NumPy turns into numbers;
-    see as_float_array for the type it takes. A Tensor made by hand is a
-    leaf: its op is None and it has no inputs. Arithmetic (+ - * / ** @),
-    indexing and the methods of ops.py return new Tensors.
+    Tensor(data, dtype=None): data is anything NumPy turns into numbers.
+    float32 and float64 stay what they are; integers, booleans, Python
+    numbers and lists become float32, or `dtype`; whole numbers that this
+    would round are a ValueError; float16, longdouble, complex numbers,
+    objects, text and masked arrays are a TypeError. An op never mixes
+    float32 and float64 Tensors. A Tensor made by hand is a leaf: its op is
+    None and it has no inputs. Arithmetic (+ - * / ** @), indexing and the
+    methods of ops.py return new Tensors.
 
     data     the array (do not write to it: only optimisers may)
     op       the Op that made it, or None for a leaf
@@ -141,6 +160,14 @@ class Tensor:
     def __len__(self):
         return len(self.data)
 
+    def __iter__(self):         # of a single number there is no first row
+        return (self[k] for k in range(len(self)))
+
+    def __eq__(self, other):
+        raise TypeError("Tensors are not compared; compare their .data")
+
+    __hash__ = object.__hash__
+
     def __array__(self, dtype=None, copy=None):
         return np.array(self.data, dtype=dtype, copy=copy)
 
@@ -201,6 +228,8 @@ class Op:
             result.op, result.options = self, options
             result.inputs = inputs
             result.seen = tuple([t.version for t in inputs])
+        if watch.get():
+            watch.get().look(self, inputs, result)
         return result
 
     def _as_tensors(self, inputs):
@@ -320,12 +349,13 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
             g = grads[serial] if serial in wanted else grads.pop(serial)
             if node.op is None:
                 continue
-            parts = node.op.input_grads(g, node, needed)
+            parts = (watch.get() or node.op).input_grads(g, node, needed)
             for x, part in zip(node.inputs, parts, strict=True):
                 if part is not None and x.serial in needed:
                     old = grads.get(x.serial)
                     grads[x.serial] = (
-                        part if old is None else old + part if create_graph
+                        part if old is None
+                        else old + part if create_graph or watch.get()
                         else Tensor(old.data + part.data))
         return [grads[x.serial] if x.serial in grads
                 else Tensor(np.zeros_like(x.data)) for x in xs]
@@ -345,6 +375,8 @@ def _check_request(y, xs, g, unused):
             "reduce y with .sum() or .mean(), or give g")
     if g is not None and np.shape(g) != y.shape:
         raise ValueError(f"grad: g has shape {np.shape(g)}, y {y.shape}")
+    if isinstance(g, Tensor) and g.dtype != y.dtype:
+        raise TypeError(f"grad: g is {g.dtype}, y {y.dtype}")
 
 
 def _first_not_finite(y):

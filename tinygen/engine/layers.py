@@ -120,9 +120,10 @@ def _he(shape, fan_in, rng, gain=1.0, slope=0.2):
 
 
 def _rng(rng):
-    if rng is None:
-        raise ValueError("give rng=np.random.default_rng(seed): random "
-                         "numbers always come from a generator you name")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng is {rng!r}: give "
+                         "rng=np.random.default_rng(seed); random numbers "
+                         "always come from a generator you name")
     return rng
 
 
@@ -317,7 +318,7 @@ class SpectralNorm:
         if train:
             self._power_step(w)
         sigma = (((self._matrix(w) * self.u[:, None]).sum(axis=0) ** 2)
-                 .sum() ** 0.5)
+                 .sum() + 1e-24) ** 0.5     # a weight of zeros stays so
         try:
             self.layer.w = w / sigma
             return self.layer(x, train, rng)
@@ -335,7 +336,9 @@ class SpectralNorm:
 
 
 def _unit(v):
-    return v / (np.linalg.norm(v) + 1e-12)
+    """v / |v|, and of 0 any unit vector: matrices of zeros have them all."""
+    norm = np.linalg.norm(v)
+    return v / norm if norm != 0 else np.full_like(v, len(v) ** -0.5)
 
 
 # ---------------------------------------------------- layers without weights

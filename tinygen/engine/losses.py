@@ -8,13 +8,15 @@ import numpy as np
 
 from tinygen.engine import ops
 from tinygen.engine.autograd import Tensor, grad, op, recording
-from tinygen.engine.ops import like, logsumexp, sigmoid, softplus
+from tinygen.engine.ops import like, sigmoid, softplus
 
 
 def _same_shape(name, a, b):
     if np.shape(a) != np.shape(b):      # (N, 1) and (N,) would make (N, N)
         raise ValueError(f"{name}: shapes {np.shape(a)} and {np.shape(b)} "
                          "must be the same; use reshape")
+    if not np.size(a):
+        raise ValueError(f"{name} of shape {np.shape(a)}: nothing to average")
 
 
 @op()
@@ -49,8 +51,8 @@ def cross_entropy(logits, labels):
         raise ValueError(
             f"cross_entropy: labels must be 0..{logits.shape[1] - 1}, got "
             f"{labels.min()}..{labels.max()}")
-    picked = logits[np.arange(len(labels)), labels]
-    return (logsumexp(logits, axis=1) - picked).mean()
+    picked = ops.log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    return -picked.mean()
 
 
 # ----------------------------------------------------- games of two networks

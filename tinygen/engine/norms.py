@@ -73,12 +73,15 @@ def _rule(g, y, x, *scale_shift, axes, eps=1e-5, moments=None):
     return [dx, sums[(1, *first)], sums[(0, *first)]]
 
 
-def _second_rule(h, y, g, x, scale=1.0, *, axes, eps=1e-5, **more):
+def _second_rule(h, y, g, x, scale=1.0, *, axes, eps=1e-5, moments=None,
+                 sums=None):
     """<h, normalize_grad(g, x)> differentiated by x, in elementary ops."""
     again = is_recording()
     with recording(True):
         g, h = add(g * scale, 0.0), add(h, 0.0)
-        x = add(x, 0.0)     # nodes of their own: grad() stops at this x
+        # Nodes of their own: grad() stops at this x. Less its mean, which
+        # changes nothing, it keeps its digits.
+        x = add(x, -(moments or kernels.moments(x.data, axes))[0])
         dx = grad(normalize_plain(x, axes=axes, eps=eps), [x], g,
                   create_graph=True)[0]
         return grad(dx, [x], h, create_graph=again)[0]

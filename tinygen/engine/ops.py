@@ -267,7 +267,7 @@ sum.rules = (lambda g, y, x, axis=None, keepdims=False:
 def _kept(shape, axis):
     """`shape` with 1 in place of the reduced axes."""
     axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
-    reduced = {int(k) % len(shape) for k in axes}
+    reduced = {int(k) % (len(shape) or 1) for k in axes}
     return tuple(1 if k in reduced else n for k, n in enumerate(shape))
 
 
@@ -307,16 +307,23 @@ def _max_rule(g, y, x, axis=None, keepdims=False):
 max.rules = (_max_rule,)
 
 
+def _top(x, axis):
+    """The largest of x over `axis`, kept; 0 for an infinite one, which less
+    itself would be NaN."""
+    top = np.max(x, axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, 0)
+
+
 @op()
 def logsumexp(x, *, axis=-1, keepdims=False):
     """y = log sum exp x over `axis`, without overflow."""
-    top = np.max(x, axis=axis, keepdims=True)
+    top = _top(x, axis)
     y = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return y if keepdims else np.asarray(np.squeeze(y, axis))
 
 
 logsumexp.rules = (lambda g, y, x, axis=-1, keepdims=False: spread(
-    g, x.shape, axis) * exp(x - spread(y, x.shape, axis)),)
+    g, x.shape, axis) * softmax(x, axis=axis),)
 
 
 # ------------------------------------------------------ functions of a number
@@ -411,6 +418,8 @@ def leaky_relu(x, *, slope=0.2):
 @op()
 def leaky_relu_grad(g, x, *, slope):
     """g where x > 0, slope * g elsewhere: linear in g, flat in x."""
+    if g.shape != x.shape:
+        raise ValueError("the two shapes must be the same")
     return kernels.leaky_relu_grad(g, x, slope)
 
 
@@ -437,7 +446,7 @@ def maximum(a, b):
 
 def _larger(a, b):
     """1 where a > b, 1/2 where equal, 0 where smaller."""
-    return 0.5 * (1 + np.sign(a.data - b.data))
+    return np.where(a.data == b.data, 0.5, a.data > b.data)
 
 
 maximum.rules = (lambda g, y, a, b: like(g * _larger(a, b), a),
@@ -471,7 +480,9 @@ def softmax(x, *, axis=-1):
 
 
 def log_softmax(x, *, axis=-1):
-    """y_i = x_i - log sum_j e^(x_j) over `axis`."""
+    """y_i = x_i - log sum_j e^(x_j) over `axis`, for x less its largest:
+    then large ones keep their digits."""
+    x = subtract(x, _top(np.asarray(x), axis))
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 

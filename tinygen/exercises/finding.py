@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from . import registry, runner
-from .lifting import Lifted, Unreadable, notebook_cells
+from .lifting import Lifted, Unreadable, notebook_cells, notebook_text
 from .reports import WRONG, Report
 
 
@@ -49,8 +49,11 @@ class Notebooks:
 
     def _from_unreadable(self, name, chapter):
         for file, reason in self.unreadable.items():
-            text = file.read_bytes() if file.exists() else b""
-            if chapter in file.name or f"def {name}(".encode() in text:
+            try:
+                text = notebook_text(file)
+            except Unreadable:
+                text = ""
+            if chapter in file.name or f"def {name}(" in text:
                 return Report(name, chapter, WRONG, reason,
                               file=_short(file))
         return None

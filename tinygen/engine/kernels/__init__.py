@@ -33,6 +33,7 @@ if PATH == "numba":
         sgd_update,
     )
     from .norms import combine, moments, product_sums, sum_over
+    from .plain import unless_empty
     from .pooling import (
         avg_pool2d,
         avg_pool2d_adjoint,
@@ -48,8 +49,16 @@ if PATH == "numba":
         upsample_conv2d_adjoint,
         upsample_conv2d_filter_grad,
     )
+
+    conv2d, conv_transpose2d, conv2d_filter_grad = map(
+        unless_empty, (conv2d, conv_transpose2d, conv2d_filter_grad))
+    upsample_conv2d, upsample_conv2d_adjoint, upsample_conv2d_filter_grad = (
+        map(unless_empty, (upsample_conv2d, upsample_conv2d_adjoint,
+                           upsample_conv2d_filter_grad)))
 else:
     from contextlib import nullcontext as compiling_all
+
+    from threadpoolctl import threadpool_limits
 
     from .plain import (
         adam_update,
@@ -75,6 +84,7 @@ else:
         upsample_conv2d_adjoint,
         upsample_conv2d_filter_grad,
     )
+    threadpool_limits(1, user_api="blas")  # several would round differently
 
 
 def warmup(dtype=np.float32):

@@ -14,6 +14,7 @@ import functools
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import plain
 from .threads import kernel, run, tiles_for
@@ -44,15 +45,22 @@ def row_sums(x, out, part, parts):
 
 @kernel
 def row_moments(x, out, part, parts):
-    """out[0,a,t,b] = sum of x over the m of chunk t, out[1,a,t,b] = sum of
-    (x - its mean)^2: nothing cancels, however far from zero x is."""
-    tiles = out.shape[1] * out.shape[2]
-    for tile in range(part, tiles, parts):
-        row_sums(x, out, tile, tiles)
+    """out[0,a,t,b] = mean of x over the m of chunk t, out[1,a,t,b] = sum of
+    (x - its mean)^2: nothing cancels, however far from zero x is.
+
+    Counted from the first row on: the mean of a constant is that number.
+    """
+    for tile in range(part, out.shape[1] * out.shape[2], parts):
         i, t, first, end = chunk(tile, out, x.shape[1])
-        mean = out[0, i, t] / x.dtype.type(end - first)
-        square = out[1, i, t]
+        mean, square, start = out[0, i, t], out[1, i, t], x[i, first]
+        mean[:] = 0
         square[:] = 0
+        for m in range(first + 1, end):
+            row = x[i, m]
+            for k in range(len(mean)):
+                mean[k] += row[k] - start[k]
+        for k in range(len(mean)):
+            mean[k] = start[k] + mean[k] / x.dtype.type(end - first)
         for m in range(first, end):
             row = x[i, m]
             for k in range(len(mean)):
@@ -82,16 +90,16 @@ def join_moments(sums, rows, mean, var):
     for i in range(a):
         centre, square = np.zeros(b), np.zeros(b)
         for t in range(chunks):
+            n = min(CHUNK, rows - t * CHUNK)
             for j in range(r):
                 for k in range(b):
-                    centre[k] += sums[0, i, t, j, k]
+                    centre[k] += n * sums[0, i, t, j, k]
         centre /= rows * r
         for t in range(chunks):
             n = min(CHUNK, rows - t * CHUNK)
-            each = 1 / n
             for j in range(r):
                 for k in range(b):
-                    d = sums[0, i, t, j, k] * each - centre[k]
+                    d = sums[0, i, t, j, k] - centre[k]
                     square[k] += sums[1, i, t, j, k] + n * d * d
         mean[i] = centre
         var[i] = square / (rows * r)
@@ -115,7 +123,7 @@ def combine_rows(p, q, centre, scale, slope, shift, out, part, parts):
 def groups(shape, axes):
     """((a, m/r, r b), r, shape with 1 for each of the axes), or None if the
     axes are no neighbours, or none."""
-    axes = sorted(axis % len(shape) for axis in axes)
+    axes = sorted(normalize_axis_tuple(axes, len(shape)))
     first, end = (axes[0], axes[-1] + 1) if axes else (0, 1)
     if axes != list(range(first, end)) or 0 in shape:
         return None

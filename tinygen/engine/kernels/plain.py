@@ -4,17 +4,33 @@ Images are [n, h, w, c], filters [kh, kw, c_in, c_out]. All functions take
 float32 or float64 arrays and return new C-contiguous ones of the same dtype,
 except the two updates, which write in place.
 """
+import functools
+import math
+
 import numpy as np
 
 from .sizes import (
     check_bias,
     check_conv2d,
     check_filter_grad,
+    check_index,
     check_pool,
     check_spread,
     check_transpose,
     check_upsample,
 )
+
+
+def unless_empty(function):
+    """The compiled function; for no images or no channels, which BLAS
+    refuses, the one of its name here."""
+    @functools.wraps(function)
+    def either(a, b, *more):
+        chosen = function if a.size and b.size else globals()[
+            function.__name__]
+        return chosen(a, b, *more)
+    return either
+
 
 # --- convolution -----------------------------------------------------------
 
@@ -159,17 +175,21 @@ def max_pool2d_argmax(x, size, stride):
 def gather_hw(x, index):
     """y[n,i,j,c] = x[n, h, w, c], with index[n,i,j,c] = h*W + w."""
     n, h, w, c = x.shape
+    check_index(index, n, (h, w), c)
     flat = np.take_along_axis(x.reshape(n, h * w, c),
-                              index.reshape(n, -1, c), axis=1)
+                              index.reshape(n, math.prod(index.shape[1:3]), c),
+                              axis=1)
     return flat.reshape(index.shape)
 
 
 def scatter_hw(g, index, hw):
     """The adjoint of gather_hw: x[n, h, w, c] += g[n,i,j,c]; [n, *hw, c]."""
     n, c = g.shape[0], g.shape[3]
+    check_index(index, n, hw, c)
     x = np.zeros((n, hw[0] * hw[1], c), g.dtype)
-    np.add.at(x, (np.arange(n)[:, None, None], index.reshape(n, -1, c),
-                  np.arange(c)), g.reshape(n, -1, c))
+    rows = (n, math.prod(g.shape[1:3]), c)
+    np.add.at(x, (np.arange(n)[:, None, None], index.reshape(rows),
+                  np.arange(c)), g.reshape(rows))
     return x.reshape(n, *hw, c)
 
 
@@ -186,8 +206,14 @@ def sum_over(x, axes):
 
 
 def moments(x, axes):
-    """Mean and variance (over n, not n - 1) over `axes`, which are kept."""
-    return (x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True))
+    """Mean and variance (over n, not n - 1) over `axes`, which are kept.
+
+    Summed up in float64: those of a constant are itself and 0.
+    """
+    k = {"axis": axes, "keepdims": True, "dtype": np.float64}
+    if x.size == 0 and 0 not in x.sum(axis=axes).shape:
+        raise ValueError(f"no numbers along axes {axes}: nothing to average")
+    return x.mean(**k).astype(x.dtype), x.var(**k).astype(x.dtype)
 
 
 def product_sums(p, q, centre, axes):

@@ -6,7 +6,7 @@ image where windows may overlap.
 
 import numpy as np
 
-from .sizes import check_arrays, check_pool, check_spread
+from .sizes import check_arrays, check_index, check_pool, check_spread
 from .threads import kernel, run, tiles_for
 
 
@@ -102,6 +102,7 @@ def upsample2d_adjoint(g):
 
 def avg_pool2d(x, size, stride):
     """y[n,i,j,c] = mean_uv x[n, i*stride+u, j*stride+v, c], u, v < size."""
+    check_pool(x, size, stride)
     return summed(x, size, stride, 1 / size**2)
 
 
@@ -140,11 +141,13 @@ def max_pool2d_argmax(x, size, stride):
 
 def as_rows(a):
     """[n, h, w, c] as [n, h*w, c]."""
-    return np.ascontiguousarray(a).reshape(len(a), -1, a.shape[3])
+    n, h, w, c = a.shape
+    return np.ascontiguousarray(a).reshape(n, h * w, c)
 
 
 def gather_hw(x, index):
     """y[n,i,j,c] = x[n, h, w, c], with index[n,i,j,c] = h*W + w."""
+    check_index(index, len(x), x.shape[1:3], x.shape[3])
     y = np.empty(index.shape, x.dtype)
     run(read_at, as_rows(x), as_rows(index), as_rows(y),
         tiles=tiles_for(y.size, len(x)))
@@ -153,6 +156,7 @@ def gather_hw(x, index):
 
 def scatter_hw(g, index, hw):
     """The adjoint of gather_hw: x[n, h, w, c] += g[n,i,j,c]; [n, *hw, c]."""
+    check_index(index, len(g), hw, g.shape[3])
     x = np.empty((len(g), *hw, g.shape[3]), g.dtype)
     run(add_at, as_rows(g), as_rows(index), as_rows(x),
         tiles=tiles_for(x.size, len(x)))

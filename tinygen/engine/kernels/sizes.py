@@ -9,9 +9,10 @@ IMAGES = {(4, np.dtype("float32")), (4, np.dtype("float64"))}
 @functools.lru_cache(maxsize=1000)
 def output_size(hw, window, stride, pad=0):
     """Ho = (H + 2 pad - kh) // stride + 1, and the same for the width."""
-    if stride < 1 or pad < 0:
-        raise ValueError(f"stride must be at least 1 and pad at least 0, "
-                         f"got stride={stride}, pad={pad}")
+    if stride < 1 or pad < 0 or min(window) < 1:
+        raise ValueError(f"window and stride must be at least 1 and pad at "
+                         f"least 0, got a {window[0]}x{window[1]} window, "
+                         f"stride={stride}, pad={pad}")
     size = tuple((n + 2 * pad - k) // stride + 1 for n, k in zip(hw, window))
     if min(size) < 1:
         raise ValueError(f"a {window[0]}x{window[1]} window does not fit into "
@@ -85,6 +86,8 @@ def check_upsample(x=None, w=None, g=None):
     if x is not None and g is not None:
         check_equal("the shape of g without channels", g.shape[:3],
                     (len(x), 2 * x.shape[1], 2 * x.shape[2]))
+    if 0 in (g if x is None else x).shape[1:3]:
+        raise ValueError("an image has no pixels")
 
 
 def check_bias(b, y):
@@ -100,6 +103,15 @@ def check_pool(x, size, stride):
     """(ho, wo) for a pool over x, or an error that says what is wrong."""
     check_arrays(x=x)
     return output_size(x.shape[1:3], (size, size), stride)
+
+
+def check_index(index, n, hw, c):
+    """Raise unless index [n, ., ., c] names pixels of images of hw."""
+    check_equal("the shape of the index without sides",
+                (index.ndim, len(index), index.shape[-1]), (4, n, c))
+    if index.size and not (0 <= index.min() <= index.max() < hw[0] * hw[1]):
+        raise IndexError(f"a pixel's number must be in 0..{hw[0] * hw[1] - 1},"
+                         f" got {index.min()}..{index.max()}")
 
 
 def check_spread(g, hw, size, stride):
