@@ -20,8 +20,8 @@ SECRETS = {
     "password in an address": rb"\b[a-z]+://[^/\s:@\"'<>]+:[^/\s@\"'<>]+@",
     "somebody's folder": rb"(?<![\w.])/(?:root|home/\w+|Users/\w+)/\w",
     "somebody's folder on Windows": rb"\b[A-Z]:\\+Users\\+\w",
-    "temporary folder": rb"/tmp/(?:ipykernel_\d|tmp\w{8}|pytest-of)",
-    "address of a person": rb"[\w.+-]+@[\w-]+\.(?!example\b)[a-z]{2,}\b"
+    "temporary folder": rb"/tmp/(?:ipykernel_\d{3}|tmp\w{8}|pytest-of)",
+    "address of a person": rb"(?<![\w.+\\-])[\w.+-]+@[\w-]+\.(?!example\b)[a-z]{2,}\b"
                            rb"(?<!git@github\.com)",
 }
 
@@ -52,7 +52,7 @@ def pictures(notebook):
 @pytest.mark.parametrize("text", [
     "-----BEGIN RSA PRIVATE KEY", "AKIA" + "A1" * 8, "ghp_" + "a" * 36,
     "https://me:word@host.org", "/home/" + "me/x", "C:\\Users\\" + "me",
-    "me@" + "mail.org", "/tmp/ipykernel_" + "12/3.py"])
+    "me@" + "mail.org", "/tmp/ipykernel_" + "1234/5.py"])
 def test_a_secret_is_found(text):
     assert found(f"so {text} it is".encode())
 
