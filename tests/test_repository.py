@@ -21,8 +21,8 @@ SECRETS = {
     "somebody's folder": rb"(?<![\w.])/(?:root|home/\w+|Users/\w+)/\w",
     "somebody's folder on Windows": rb"\b[A-Z]:\\+Users\\+\w",
     "temporary folder": rb"/tmp/(?:ipykernel_\d{3}|tmp\w{8}|pytest-of)",
-    "address of a person": rb"(?<![\w.+\\-])[\w.+-]+@[\w-]+\.(?!example\b)[a-z]{2,}\b"
-                           rb"(?<!git@github\.com)",
+    "address of a person": rb"(?<![\w.+\\-])[\w.+-]+@[\w-]+\.(?!example\b)"
+                           rb"[a-z]{2,}\b(?<!git@github\.com)",
 }
 
 
