@@ -21,6 +21,7 @@ ARROWS = {
     "options": "",
     "sprites": "",
     "emoji": "",
+    "mnist": "files progress",
     "engine.kernels": "",
     "engine.autograd": "",
     "engine.ops": "engine.kernels engine.autograd",
@@ -30,7 +31,7 @@ ARROWS = {
     "engine.losses": "engine.convolution engine.norms",
     "engine.optim": "engine.kernels engine.autograd",
     "engine": "",               # an empty __init__.py
-    "data": "files progress sprites emoji",
+    "data": "files progress sprites emoji mnist",
     "checkpoint": "files",
     "models": "engine.layers engine.losses engine.optim data",
     "diagnosis": "models",

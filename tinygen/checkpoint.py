@@ -11,6 +11,11 @@ import numpy as np
 from .files import replacing
 
 FORMAT = 1
+LARGEST = 1 << 31   # bytes of a file that is read: larger fills the memory
+# What training asks of these entries of the header, if they are there
+KINDS = {"model": str, "config": dict, "part": str, "note": dict,
+         "fixed": dict, "columns": list, "step": int, "seconds": (int, float),
+         "rng": dict, "batches": (dict, list)}
 MEND = "train a new one, or copy the file again from where it came"
 
 
@@ -48,6 +53,9 @@ def load(path):
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}: name a "
                                 "run's folder or a .safetensors file")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path} is too large for a checkpoint (more than "
+                         f"{LARGEST >> 30} GB): {MEND}")
     try:
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")
@@ -66,7 +74,10 @@ def _read_header(path, header):
     try:
         meta = json.loads(header)
         version = meta.pop("format")
-    except (TypeError, ValueError, KeyError, AttributeError):
+        if any(not isinstance(meta[key], kind)
+               for key, kind in KINDS.items() if key in meta):
+            raise ValueError
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
         raise ValueError(f"{path} was not written by tinygen: {MEND}"
                          ) from None
     if version != FORMAT:

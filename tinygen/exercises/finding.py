@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from . import registry, runner
-from .lifting import Lifted, Unreadable, notebook_cells
+from .lifting import Lifted, Unreadable, notebook_cells, read
 from .reports import WRONG, Report
 
 
@@ -49,11 +49,17 @@ class Notebooks:
 
     def _from_unreadable(self, name, chapter):
         for file, reason in self.unreadable.items():
-            text = file.read_bytes() if file.exists() else b""
-            if chapter in file.name or f"def {name}(".encode() in text:
+            if chapter in file.name or _holds(file, f"def {name}(".encode()):
                 return Report(name, chapter, WRONG, reason,
                               file=_short(file))
         return None
+
+
+def _holds(file, text):
+    try:
+        return text in read(file)
+    except Unreadable:
+        return False
 
 
 def _short(file):

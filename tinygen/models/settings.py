@@ -4,6 +4,8 @@ import math
 from dataclasses import fields
 from numbers import Integral, Real
 
+import numpy as np
+
 KINDS = {int: (Integral, "a whole number"), float: (Real, "a number"),
          bool: (bool, "True or False"), str: (str, "text")}
 ANY = -math.inf         # as a least value: whatever it is
@@ -42,3 +44,20 @@ def check_sides(size, why, least=4, otherwise=""):
         raise ValueError(f"size is {size}, but {why}: take a multiple of 4"
                          f"{from_on}, such as "
                          f"{max(least, round(size / 4) * 4)}{otherwise}")
+
+
+class Ration(np.random.Generator):
+    """default_rng(0) for at most so many weights: a file from a stranger may
+    ask for a model that no memory holds. ValueError before the first beyond.
+    """
+
+    def __init__(self, most):
+        super().__init__(np.random.PCG64(0))
+        self.left = most
+
+    def standard_normal(self, size=None, dtype=np.float64):
+        self.left -= math.prod(np.atleast_1d(size).tolist())
+        if self.left < 0:
+            raise ValueError("the model that it describes has far more "
+                             "weights than it holds")
+        return super().standard_normal(size, dtype)
