@@ -178,7 +178,7 @@ def test_a_bad_file_on_disk_is_named(bad, small_mnist, mirror, tmp_path):
 
 
 def test_two_processes_may_download_at_once(small_mnist, mirror, tmp_path):
-    code = (f"from tinygen import data, mnist; "
+    code = ("from tinygen import data, mnist; "
             f"mnist.MIRRORS = [{mirror.url!r}]; "
             f"mnist.MNIST_FILES = {small_mnist!r}; "
             "print(data.mnist()[0].sum())")

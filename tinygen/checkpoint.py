@@ -60,7 +60,7 @@ def load(path):
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")
             meta = _read_header(path, header)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            arrays = {name: _tensor(file, name) for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(f"{path} is cut short or no checkpoint "
                          f"({error}): {MEND}") from None
@@ -68,6 +68,16 @@ def load(path):
         if array.dtype == np.float16:
             arrays[name] = array.astype(np.float32)
     return arrays, meta
+
+
+def _tensor(file, name):
+    """An array of the file; SafetensorError for one that NumPy cannot hold.
+    """
+    from safetensors import SafetensorError
+    try:
+        return file.get_tensor(name)
+    except Exception as error:  # of many kinds: for bfloat16 a TypeError
+        raise SafetensorError(f"{name}: {error}") from None
 
 
 def _read_header(path, header):

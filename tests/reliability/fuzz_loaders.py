@@ -107,7 +107,7 @@ def as_json(value):
         sys.setrecursionlimit(old)
 
 
-# ---- the loaders: files that are right, a change, a reading ------------------
+# ---- the loaders: right files, a change, a reading --------------------------
 
 class Checkpoints:
     """tinygen.training.load_model, on whole models and on samplers."""

@@ -160,8 +160,9 @@ class Lifted:
         known = set(dir(builtins)).union(
             {"np", "tg"}, given, *(s.makes for s in wanted))
         if needed - known:  # only then may a star import matter
+            kept = set(map(id, wanted))
             wanted = [s for s in self.statements
-                      if s in wanted or "*" in s.makes]
+                      if id(s) in kept or "*" in s.makes]
         return self._by_cell(wanted)
 
     def leads_to(self, name, other):
