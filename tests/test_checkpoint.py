@@ -90,6 +90,17 @@ def newer(path):
         "tinygen": json.dumps({**META, "format": checkpoint.FORMAT + 1})})
 
 
+def flipped(path):
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
+def unsigned(path):
+    header = json.dumps({**META, "format": checkpoint.FORMAT})
+    save_file({"w": np.zeros(3)}, path, {"tinygen": header})
+
+
 @pytest.mark.parametrize(("spoil", "words"), [
     (cut, "cut short or no checkpoint"), (cut_header, "cut short"),
     (empty, "cut short"), (text, "cut short or no checkpoint"),
@@ -97,6 +108,7 @@ def newer(path):
     (foreign_header, "was not written by tinygen"),
     (odd_header, "was not written by tinygen"),
     (newer, "install the newer tinygen"),
+    (flipped, "is damaged"), (unsigned, "is damaged"),
 ])
 def test_a_bad_file_gets_one_sentence_with_its_name(tmp_path, spoil, words):
     path = tmp_path / "c.safetensors"
@@ -105,6 +117,46 @@ def test_a_bad_file_gets_one_sentence_with_its_name(tmp_path, spoil, words):
     with pytest.raises(ValueError, match=words) as caught:
         checkpoint.load(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def one_sentence(path):
+    """load() refuses the file in one sentence that begins with its name."""
+    with pytest.raises(ValueError) as caught:
+        checkpoint.load(path)
+    said = str(caught.value)
+    assert said.startswith(str(path)) and "\n" not in said, said
+    return said
+
+
+def test_a_file_cut_at_every_percent(tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, arrays(), META)
+    whole = path.read_bytes()
+    for percent in range(100):
+        path.write_bytes(whole[:len(whole) * percent // 100])
+        assert "is cut short or no checkpoint" in one_sentence(path)
+
+
+def test_no_flipped_bit_loads_in_silence(tmp_path):
+    """In the length of the header, the header, the numbers: every byte."""
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, arrays(), META)
+    whole = path.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    assert 0 < header < len(whole) < 1000
+    for k in range(len(whole)):
+        data = bytearray(whole)
+        data[k] ^= 1 << k % 8
+        path.write_bytes(data)
+        one_sentence(path)
+
+
+def test_files_from_before_the_checksum_load(tmp_path):
+    path = tmp_path / "c.safetensors"
+    save_file(arrays(), path, {"tinygen": json.dumps({**META, "format": 1})})
+    loaded, meta = checkpoint.load(path)
+    assert meta == META and np.array_equal(loaded["g.0.w"],
+                                           arrays()["g.0.w"])
 
 
 def test_no_file(tmp_path):
@@ -151,7 +203,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-# ---- files from strangers ----------------------------------------------------
+# ---- files from strangers ------------------------------------------------
 
 def built(path, header, body=b"", size=None):
     """A safetensors file of this header, which may be bytes or JSON."""

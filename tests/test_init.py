@@ -81,3 +81,17 @@ def test_a_fresh_interpreter_trains_with_the_plain_kernels():
                "x = np.zeros((2, 4, 4, 3), np.float32)\n"
                "print(len(m.step(x, r.default_rng(0))))",
                TINYGEN_KERNELS="plain") == ["3"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_while_the_command_line_imports_shows_no_traceback(tmp_path):
+    """It comes when the engine has begun to load."""
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "numba.py").write_text(code)
+    for module, quiet in (("tinygen", True), ("tinygen.doctor", False)):
+        done = subprocess.run(
+            [sys.executable, "-m", module, "doctor"], capture_output=True,
+            text=True, timeout=60,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)})
+        assert done.returncode != 0 and done.stdout == ""
+        assert ("Traceback" not in done.stderr) == quiet, done.stderr

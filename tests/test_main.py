@@ -285,8 +285,35 @@ def test_a_run_of_another_model_is_named(run):
     refused(run(*CYCLE, "--out", "v"), "holds a run already", "(--resume)")
 
 
-def test_too_little_memory_is_one_sentence(run):
-    refused(run(*CYCLE, "--pool", 10 ** 12), "memory", "--pool")
+def test_too_little_memory_is_one_sentence(run, monkeypatch):
+    def zeros(*args, **options):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr(training, "fit", zeros)
+    refused(run(*CYCLE), "too little memory (Unable", "--batch")
+
+
+@pytest.mark.parametrize("argv, words", [
+    (["gan", "--width", 10 ** 7], "width 10000000, classes 0"),
+    (["gan", "--classes", 10 ** 12], "classes 1000000000000"),
+    (["vae", "--width", 10 ** 7], "width 10000000"),
+    (["vae", "--latent", 10 ** 23], "latent 1" + 23 * "0"),
+    (["vae", "--network", "dense", "--latent", 10 ** 12], "hidden 200, lat"),
+    (["cyclegan", "--blocks", 10 ** 11], "blocks 100000000000"),
+    (["cyclegan", "--width", 10 ** 7], "width 10000000"),
+    (["cyclegan", "--pool", 10 ** 12], "pool 1000000000000")])
+def test_what_no_memory_holds_is_said_before_it_is_tried(run, argv, words):
+    refused(run("train", *argv), words, " GB of memory", "smaller")
+
+
+def test_an_empty_name_is_not_the_current_folder(run, capfd):
+    for argv in (["train", "gan", "--out", ""], ["train", "gan", "--data", ""],
+                 ["sample", "a", "--out", " "], ["sample", ""],
+                 ["translate", "a", "", "--out", "b", "--to", "b"]):
+        with pytest.raises(SystemExit, match="2"):
+            run(*argv)
+        err = capfd.readouterr().err
+        assert "the name is empty" in err and err.count("\n") == 1
 
 
 def test_ctrl_c_while_the_images_are_read(run, monkeypatch):
@@ -463,6 +490,37 @@ def test_ctrl_c_says_the_command_that_goes_on(tmp_path):
     line[line.index("--steps") + 1] = str(saved + 1)
     code = cli.main(line[3:])
     assert code == 0 and weights(out)[1] == saved + 1
+
+
+STOPPED_TWICE = """
+import os, signal, sys
+from tinygen import __main__, models
+class GAN(models.GAN):
+    def step(self, x, rng):
+        if self.opt_g.t == 3:
+            for _ in range(int(sys.argv.pop(1))):
+                os.kill(os.getpid(), SIGNAL)
+        return super().step(x, rng)
+models.REGISTRY["gan"] = GAN, models.GANConfig
+sys.exit(__main__.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("times, words", [
+    (1, "stopped after step 4 of 10"),
+    (2, "stopped at once, without saving; the last checkpoint, {path}, is "
+        "of step 2")])
+def test_stopped_once_or_twice(tmp_path, kind, times, words):
+    code = STOPPED_TWICE.replace("SIGNAL", f"signal.{kind}")
+    argv = ["train", "gan", *TINY, "--steps", 10, "--out", tmp_path]
+    process = python("-c", code, times, "-", *argv, "--checkpoint-every", 2)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 130 and "Traceback" not in said, said
+    assert words.format(path=tmp_path / training.CHECKPOINT) in said
+    assert "to go on: " in said and "--resume" in said
+    assert weights(tmp_path)[1] == (4 if times == 1 else 2)
 
 
 def test_a_gan_resumes_to_the_bit_in_another_process(tmp_path):

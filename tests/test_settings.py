@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tinygen.models import REGISTRY
+import tinygen as tg
+from tinygen import models
+from tinygen.models import REGISTRY, settings
 from tinygen.models.settings import ANY, check, check_sides
 
 
@@ -55,3 +57,62 @@ def test_every_setting_of_every_model_is_looked_at(name):
     for field in settings.__dataclass_fields__:
         with pytest.raises(ValueError, match=f"{field} is "):
             settings(**{field: ()})
+
+
+@pytest.mark.parametrize("name, config", [
+    ("gan", {}), ("gan", {"width": 16, "size": 64}),
+    ("gan", {"width": 4, "noise": 1000}), ("gan", {"classes": 50}),
+    ("vae", {}), ("vae", {"latent": 3000, "width": 8}),
+    ("vae", {"size": 64, "width": 16, "classes": 20}),
+    ("vae", {"network": "dense"}),
+    ("vae", {"network": "dense", "latent": 9999}),
+    ("cyclegan", {}), ("cyclegan", {"width": 64}),
+    ("cyclegan", {"blocks": 40}),
+    ("cyclegan", {"width": 2, "pool": 3000, "size": 32})])
+def test_the_memory_is_estimated_well(name, config, monkeypatch):
+    """Refused where the machine has a little less than the arrays take."""
+    arrays = tg.state(models.build(name, config)).values()
+    trained = sum(a.nbytes for a in arrays) * 4 / 3   # the slopes, too
+    monkeypatch.setattr(settings, "memory", lambda: 1.5 * trained)
+    models.build(name, config)
+    monkeypatch.setattr(settings, "memory", lambda: 0.6 * trained)
+    with pytest.raises(ValueError, match="of memory, and this computer has"):
+        models.build(name, config)
+
+
+def test_a_machine_that_does_not_say_its_memory(monkeypatch):
+    assert 2 ** 28 < settings.memory() < 2 ** 50
+    monkeypatch.delattr(settings.os, "sysconf")
+    assert settings.memory() == 2 ** 36
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("kind", ["float16", "float64", "longdouble"])
+def test_images_of_another_kind_of_float(name, kind):
+    model = models.build(name, {"size": 8, "width": 1})
+    images = np.zeros((4, 8, 8, 3), kind)
+    pair = (images, images) if name == "cyclegan" else images
+    with pytest.raises(ValueError, match=f"the batch holds {images.dtype}; "
+                       r"this \w+ trains on float32: use images.astype"):
+        model.step(pair, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("rng", [5, None])
+def test_a_seed_is_no_generator(name, rng):
+    model = models.build(name, {"size": 8, "width": 1})
+    images = np.zeros((4, 8, 8, 3), np.float32)
+    pair = [(images, images)] if name == "cyclegan" else []
+    for call in (lambda: model.sample(2, rng, *pair),
+                 lambda: model.step(*pair or [images], rng)):
+        with pytest.raises(ValueError, match=f"rng is {rng}: give rng=np"):
+            call()
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_no_samples_are_an_empty_array(name):
+    model = models.build(name, {"size": 8, "width": 1})
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    pair = [(images, images)] if name == "cyclegan" else []
+    none = model.sample(0, np.random.default_rng(0), *pair)
+    assert none.shape == (0, 8, 8, 3) and none.dtype == np.float32

@@ -207,11 +207,49 @@ def test_ctrl_c_inside_a_step_and_twice(tmp_path):
         once(toy)
         return once(toy)
 
-    for press, words in ((once, "after step 4 of 20"), (twice, "^$")):
+    for press, words in ((once, "after step 4 of 20"), (
+            twice, "at once, without saving; the last .* of step 3$")):
         toy = Toy()
         toy.fail_at = {4: press}
         with pytest.raises(KeyboardInterrupt, match=words):
-            train(toy, 20, out=tmp_path / press.__name__)
+            train(toy, 20, out=tmp_path / press.__name__, checkpoint_every=3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_polite_kill_saves_as_ctrl_c_does(tmp_path):
+    def kill(step, row):
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="after step 11 of 20 and s"):
+        train(Toy(), 20, out=tmp_path, report=kill)
+    assert signal.getsignal(signal.SIGTERM) is before
+    _, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 11
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_ctrl_c_that_is_ignored_stays_ignored():
+    """In the background of a script it is meant for another process."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert len(train(Toy(), 5, report=lambda step, row: press_ctrl_c(
+            step, 3))) == 5
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_grid_that_a_killed_run_did_not_draw_is_drawn(tmp_path):
+    """The checkpoint of a step is there before its grid."""
+    for stop in (10, 13):
+        out = tmp_path / str(stop)
+        train(Toy(), stop, out=out, sample_every=5)
+        grid = out / "samples" / f"{stop:06}.png"
+        want = grid.read_bytes()
+        grid.unlink()
+        train(Toy(), stop, out=out, sample_every=5, resume=True)
+        assert grid.read_bytes() == want
 
 
 def test_ctrl_c_without_a_folder_says_that_nothing_was_saved():
@@ -512,6 +550,160 @@ def test_resume_refuses_another_run(tmp_path, resume, words):
     with pytest.raises(ValueError, match=words) as caught:
         resume(tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+# ---- a spoilt checkpoint, a full disk, a folder one may only read ----------
+
+
+def refused_and_left(out, words="."):
+    """Neither a resume nor a new run changes anything in the folder."""
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    for resume in (True, False):
+        with pytest.raises((ValueError, FileExistsError),
+                           match=words if resume else ".") as caught:
+            train(Toy(), 9, out=out, resume=resume)
+        said = str(caught.value)
+        assert str(out) in said and "\n" not in said, said
+    assert before == {p: p.read_bytes() for p in out.rglob("*")
+                      if p.is_file()}
+
+
+def test_a_checkpoint_cut_at_every_percent_is_refused(tmp_path):
+    train(Toy(), 5, out=tmp_path)
+    path = tmp_path / training.CHECKPOINT
+    whole = path.read_bytes()
+    for percent in range(100):
+        path.write_bytes(whole[:len(whole) * percent // 100])
+        refused_and_left(tmp_path, "is cut short or no checkpoint")
+    path.write_bytes(whole)
+    train(Toy(), 9, out=tmp_path, resume=True)
+
+
+def test_a_checkpoint_with_flipped_bytes_is_refused(tmp_path):
+    """50 times in the length of the header, in the header, in the numbers;
+    1 to 4 bytes each time."""
+    train(Toy(), 5, out=tmp_path)
+    path = tmp_path / training.CHECKPOINT
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for k in range(150):
+        low, high = [(0, 8), (8, header), (header, len(whole))][k % 3]
+        data = bytearray(whole)
+        for at in rng.integers(low, high, 1 + k % 4):
+            data[at] ^= rng.integers(1, 256)
+        if data != whole:
+            path.write_bytes(data)
+            refused_and_left(tmp_path)
+
+
+@pytest.mark.parametrize("name", tg.models.REGISTRY)
+def test_a_damaged_run_of_each_model(tmp_path, name):
+    """Cut, flipped, newer, of another width: a sentence, and no change."""
+    def go_on(width=2, resume=True):
+        model = tg.models.build(name, {"size": 8, "width": width})
+        some = tg.data.sprites(20, rng=0, size=8)[0]
+        fit(model, (some, some) if name == "cyclegan" else some, 2, batch=4,
+            out=tmp_path, resume=resume, progress=False)
+
+    go_on(resume=False)
+    path = tmp_path / training.CHECKPOINT
+    whole = path.read_bytes()
+    turned = bytearray(whole)
+    turned[-100] ^= 4
+    newer = whole.replace(b'format\\": 2', b'format\\": 3')
+    assert newer != whole
+    for data, width, words in (
+            (whole[:-1000], 2, "is cut short"), (turned, 2, "is damaged"),
+            (newer, 2, "format 3, this tinygen reads up to 2: install"),
+            (whole, 3, "width=2.*width=3.*build the model with")):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=words) as caught:
+            go_on(width)
+        assert str(path) in str(caught.value)
+        assert path.read_bytes() == data
+    go_on()
+
+
+FULL = """
+    import sys
+    sys.path.insert(0, {folder!r})
+    from test_training import Toy, ToyConfig, fit, images
+    try:
+        fit(Toy(ToyConfig(width=500)), images(), 2000, batch=8,
+            out=sys.argv[1], sample_every=1, checkpoint_every=10,
+            progress=False)
+    except OSError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or os.getuid(),
+                    reason="only root mounts a small disk")
+def test_a_disk_that_is_really_full(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k",
+                            "tmpfs", disk], capture_output=True, text=True)
+    if mount.returncode:
+        pytest.skip(f"mount: {mount.stderr}")
+    code = textwrap.dedent(FULL.format(folder=str(Path(__file__).parent)))
+    try:
+        done = subprocess.run([sys.executable, "-c", code, disk / "run"],
+                              capture_output=True, text=True, timeout=120)
+        said = done.stdout
+        assert done.returncode == 0 and said.count("\n") == 1, done.stderr
+        assert "No space left on device" in said and "make room" in said
+        _, meta = checkpoint.load(disk / "run" / training.CHECKPOINT)
+        assert f"is of step {meta['step']}" in said and meta["step"] > 0
+        assert not list(disk.rglob("*.part*"))
+        for grid in (disk / "run" / "samples").iterdir():
+            grid.unlink()       # room is made
+        straight, resumed = (Toy(ToyConfig(width=500)) for _ in range(2))
+        steps = meta["step"] + 5
+        train(straight, steps)
+        train(resumed, steps, out=disk / "run", resume=True)
+        assert same(straight, resumed)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+READ_ONLY = """
+    import os, sys
+    sys.path.insert(0, {folder!r})
+    from test_training import Toy, train
+    train(Toy(), 5, out="run")
+    for name in ("run/samples", "run", "."):
+        os.chmod(name, 0o555)
+    if os.getuid() == 0:
+        os.setuid(65534)
+    for out, resume in (("run", True), ("run", False), ("new", False)):
+        try:
+            train(Toy(), 9, out=out, resume=resume)
+        except OSError as error:
+            print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX modes")
+def test_a_folder_one_may_only_read(tmp_path):
+    code = textwrap.dedent(READ_ONLY.format(folder=str(
+        Path(__file__).parent)))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=120)
+    for folder in (tmp_path, *(p for p in tmp_path.rglob("*")
+                               if p.is_dir())):
+        folder.chmod(0o755)
+    first, second, third = done.stdout.splitlines()
+    assert "cannot write to the folder run/samples (Permission" in first
+    assert "run holds a run already" in second
+    assert "cannot write to the folder new/samples (Permission" in third
+    _, meta = checkpoint.load(tmp_path / "run" / training.CHECKPOINT)
+    assert meta["step"] == 5
+
+
+def test_out_without_a_name():
+    with pytest.raises(ValueError, match='out is "": name a folder'):
+        train(Toy(), 3, out="")
 
 
 # ---- models from files -----------------------------------------------------

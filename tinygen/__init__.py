@@ -5,6 +5,13 @@ which the book meets them.
 """
 
 import importlib
+import signal
+import sys
+
+# python -m tinygen: until __main__ runs, Ctrl-C ends it without a traceback
+if (sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == "tinygen"
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from tinygen.engine.autograd import Tensor, grad, no_grad, op
 from tinygen.engine.convolution import (

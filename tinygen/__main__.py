@@ -7,6 +7,7 @@ the traceback. Ctrl-C while training saves, and exits with code 130.
 import math
 import os
 import shlex
+import signal
 import sys
 import warnings
 from contextlib import contextmanager
@@ -45,7 +46,9 @@ def train(args):
             note={} if args.resume else {
                 "data": run["data"], "command": command(args.argv)})
     except KeyboardInterrupt as stop:
-        said = str(stop).rpartition("; ")[0] or "stopped, without saving"
+        said = str(stop).removesuffix("; go on with resume=True")
+        if not said:    # before the first step: nothing has changed
+            raise
         again = ["train", args.model, "--resume", "--steps",
                  str(args.steps), "--out", str(out)]
         raise KeyboardInterrupt(
@@ -310,4 +313,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

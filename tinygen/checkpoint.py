@@ -4,13 +4,14 @@ The format holds numbers and text only: opening a file runs no code from it.
 """
 
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from .files import replacing
 
-FORMAT = 1
+FORMAT = 2      # 1 had no checksum: such files load, unchecked
 LARGEST = 1 << 31   # bytes of a file that is read: larger fills the memory
 # What training asks of these entries of the header, if they are there
 KINDS = {"model": str, "config": dict, "part": str, "note": dict,
@@ -38,15 +39,27 @@ def save(path, arrays, meta, half=False):
                              f"{path}")
         stored[name] = np.asarray(array, order="C")
     header = json.dumps({**meta, "format": FORMAT}, sort_keys=True)
+    crc = checksum(header, stored)
+    header = f'{{"crc32": "{crc}", {header[1:]}'
     with replacing(path) as part:
         part.write_bytes(to_bytes(stored, {"tinygen": header}))
+
+
+def checksum(header, arrays):
+    """Of all that a file holds: its header but for this, and its arrays."""
+    crc = zlib.crc32(header.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        crc = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), crc)
+        crc = zlib.crc32(array, crc)
+    return f"{crc:08x}"
 
 
 def load(path):
     """(arrays, meta) as given to save(); float16 comes back as float32.
 
-    FileNotFoundError: no such file. ValueError: cut short, not a checkpoint
-    of tinygen's, or written by a newer version.
+    FileNotFoundError: no such file. ValueError: cut short or altered, not a
+    checkpoint of tinygen's, or written by a newer version.
     """
     from safetensors import SafetensorError, safe_open
     path = Path(path)
@@ -59,11 +72,16 @@ def load(path):
     try:
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")
-            meta = _read_header(path, header)
+            meta, version = _read_header(path, header)
             arrays = {name: _tensor(file, name) for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(f"{path} is cut short or no checkpoint "
                          f"({error}): {MEND}") from None
+    crc = meta.pop("crc32", None)
+    if (crc or version > 1) and crc != checksum(
+            "{" + header.partition(", ")[2], arrays):
+        raise ValueError(f"{path} is damaged (its checksum does not fit what "
+                         f"it holds): {MEND}")
     for name, array in arrays.items():
         if array.dtype == np.float16:
             arrays[name] = array.astype(np.float32)
@@ -84,16 +102,17 @@ def _read_header(path, header):
     try:
         meta = json.loads(header)
         version = meta.pop("format")
-        if any(not isinstance(meta[key], kind)
-               for key, kind in KINDS.items() if key in meta):
-            raise ValueError
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
         raise ValueError(f"{path} was not written by tinygen: {MEND}"
                          ) from None
-    if version != FORMAT:
+    if version not in range(1, FORMAT + 1):
         raise ValueError(f"{path} has format {version}, this tinygen reads "
-                         f"format {FORMAT}: install the newer tinygen")
-    return meta
+                         f"up to {FORMAT}: install the newer tinygen")
+    for key, kind in KINDS.items():
+        if key in meta and not isinstance(meta[key], kind):
+            raise ValueError(f"{path} was not written by tinygen ({key} is a "
+                             f"{type(meta[key]).__name__}): {MEND}")
+    return meta, version
 
 
 def check_model(path, meta, name, config):

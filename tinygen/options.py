@@ -30,11 +30,24 @@ def from_zero(text):
     return int(text)
 
 
+def named(text):
+    """A name, for argparse: "" would be the current folder, in silence."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty; the current "
+                                         "folder would be .")
+    return text
+
+
+def path(text):
+    """A named path, for argparse."""
+    return Path(named(text))
+
+
 TRAIN = (  # option, type, default, help; None: as the model or the run has it
-    ("--data", str, None, "sprites (the default); for a gan mnist or a "
+    ("--data", named, None, "sprites (the default); for a gan mnist or a "
      "folder, for a cyclegan emoji or two folders"),
     ("--steps", positive, 2000, "train up to this step; default 2000"),
-    ("--out", Path, None, "the run's folder; default runs/MODEL-DATA"),
+    ("--out", path, None, "the run's folder; default runs/MODEL-DATA"),
     ("--batch", positive, None, "images in a step; default 32, 4 of each "
      "set for a cyclegan"),
     ("--seed", from_zero, None, "of every random number; default 0"),
@@ -61,21 +74,21 @@ TRAIN = (  # option, type, default, help; None: as the model or the run has it
     ("--checkpoint-every", positive, 200, "default 200 steps"))
 SAMPLE = (
     ("--n", positive, 64, "how many images; default 64"),
-    ("--out", Path, Path("grid.png"), "the picture; default grid.png"),
+    ("--out", path, Path("grid.png"), "the picture; default grid.png"),
     ("--seed", from_zero, 0, "of the noise; default 0"),
     ("--label", from_zero, None, "of a model with classes: draw this one; "
      "default each in turn"))
 EVALUATE = (
-    ("--data", str, None, "the training images, as for train, if the run "
+    ("--data", named, None, "the training images, as for train, if the run "
      "does not name them"),
     ("--n", positive, 2000, "how many images to judge; default 2000"),
     ("--to", str, "b", "cyclegan: the set to translate to, b or a"),
-    ("--out", Path, None, "the page; default evaluation.html in the run's "
+    ("--out", path, None, "the page; default evaluation.html in the run's "
      "folder"))
 DIAGNOSE = (
-    ("--data", str, None, "as for evaluate"),)
+    ("--data", named, None, "as for evaluate"),)
 TRANSLATE = (
-    ("--out", Path, None, "the folder for the translated images"),
+    ("--out", path, None, "the folder for the translated images"),
     ("--to", str, None, "b: from the first set to the second; a: back"))
 
 
@@ -97,16 +110,16 @@ def parser():
     train.add_argument("--resume", action="store_true",
                        help="go on with the run in --out, as it was begun")
     sample = commands.add_parser("sample", help="draw images with a model")
-    sample.add_argument("run", type=Path,
+    sample.add_argument("run", type=path,
                         help="a run's folder, or a .safetensors file")
     translate = commands.add_parser(
         "translate", help="take images to the other set with a cyclegan")
-    translate.add_argument("run", type=Path, help="as for sample")
-    translate.add_argument("folder", type=Path, help="of images")
+    translate.add_argument("run", type=path, help="as for sample")
+    translate.add_argument("folder", type=path, help="of images")
     evaluate = commands.add_parser("evaluate", help="how good is a model?")
-    evaluate.add_argument("run", type=Path, help="as for sample")
+    evaluate.add_argument("run", type=path, help="as for sample")
     diagnose = commands.add_parser("diagnose", help="is it training?")
-    diagnose.add_argument("run", type=Path, help="a run's folder")
+    diagnose.add_argument("run", type=path, help="a run's folder")
     doctor = commands.add_parser("doctor", help="is everything in place?")
     for one, options in ((train, TRAIN), (sample, SAMPLE),
                          (translate, TRANSLATE), (evaluate, EVALUATE),

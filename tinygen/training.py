@@ -128,12 +128,18 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     run = Run(model, images, batch, seed, out, note, labels)
     if hasattr(model, "check_steps"):
         model.check_steps(steps)
+
+    def due(every):
+        return run.step % every == 0 or run.step == steps
+
     if resume:
         run.resume()
+        if due(sample_every):   # killed between a checkpoint and its grid
+            run.draw()
     else:
         run.start()
     said = ""
-    with Interrupt() as ctrl_c, Progress(steps, show=progress) as line:
+    with Interrupt(run) as ctrl_c, Progress(steps, show=progress) as line:
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
             if line.show and run.step % LOOK_EVERY == 0:
@@ -142,9 +148,9 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
                 f"{name} {value:.3f}" for name, value in row.items()))
             if report:
                 report(run.step, row)
-            if run.step % checkpoint_every == 0 or run.step == steps:
+            if due(checkpoint_every):
                 run.save()  # before the grid: it refuses NaN in plain words
-            if run.step % sample_every == 0 or run.step == steps:
+            if due(sample_every):
                 run.draw()
         if ctrl_c.asked:
             run.save()
@@ -159,6 +165,9 @@ class Run:
     def __init__(self, model, images, batch, seed, out, note, labels=None):
         self.model, self.history, self.step = model, History(), 0
         self.note, self.seconds = note or {}, 0.0
+        if out == "":
+            raise ValueError('out is "": name a folder, or give None for '
+                             "none")
         self.out = None if out is None else Path(out)
         order, self.rng = np.random.default_rng(seed).spawn(2)
         self.batches = batches(images, batch, order)
@@ -320,13 +329,19 @@ class Run:
 
 
 class Interrupt:
-    """with Interrupt() as ctrl_c: the first Ctrl-C sets ctrl_c.asked, a
-    second one raises KeyboardInterrupt at once."""
+    """with Interrupt(run) as ctrl_c: the first Ctrl-C or SIGTERM sets
+    ctrl_c.asked, a second one raises KeyboardInterrupt at once, which says
+    where the run stands. What is ignored (in a script's background) stays
+    ignored."""
+
+    def __init__(self, run):
+        self.run, self.asked, self.old = run, False, {}
 
     def __enter__(self):
-        self.asked, self.old = False, None
         if threading.current_thread() is threading.main_thread():
-            self.old = signal.signal(signal.SIGINT, self._ask)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self.old[number] = signal.signal(number, self._ask)
         return self
 
     def _ask(self, number, frame):
@@ -334,9 +349,12 @@ class Interrupt:
             raise KeyboardInterrupt
         self.asked = True
 
-    def __exit__(self, *error):
-        if self.old is not None:
-            signal.signal(signal.SIGINT, self.old)
+    def __exit__(self, kind, error, trace):
+        for number, old in self.old.items():
+            signal.signal(number, old)
+        if kind is KeyboardInterrupt and not error.args:
+            raise KeyboardInterrupt("stopped at once, without saving; "
+                                    + self.run._last()) from None
 
 
 def fingerprint(images):

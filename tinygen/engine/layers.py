@@ -120,9 +120,10 @@ def _he(shape, fan_in, rng, gain=1.0, slope=0.2):
 
 
 def _rng(rng):
-    if rng is None:
-        raise ValueError("give rng=np.random.default_rng(seed): random "
-                         "numbers always come from a generator you name")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng is {rng!r}: give "
+                         "rng=np.random.default_rng(seed); random numbers "
+                         "always come from a generator you name")
     return rng
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.data import ImagePool, as_float, check_batch, in_range, to_float
+from tinygen.data import ImagePool, as_float, in_range, to_float
 from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import (
     Conv2d,
@@ -21,12 +21,19 @@ from tinygen.engine.layers import (
     Residual,
     Sequential,
     UpsampleConv2d,
+    _rng,
     parameters,
 )
 from tinygen.engine.losses import l1, least_squares
 from tinygen.engine.ops import reflect_pad, tanh
 from tinygen.engine.optim import Adam, linear_decay
-from tinygen.models.settings import ANY, check, check_sides
+from tinygen.models.settings import (
+    ANY,
+    check,
+    check_images,
+    check_memory,
+    check_sides,
+)
 
 
 @dataclass
@@ -185,7 +192,11 @@ class CycleGAN:
     name, sets = "cyclegan", 2
 
     def __init__(self, config=None, rng=None):
-        self.config = config = config or CycleGANConfig()
+        self.config = config = c = config or CycleGANConfig()
+        check_memory(c, ("width", "blocks", "pool"), 2 * (
+            c.width * (130 * c.channels + 596 * c.width)
+            + c.blocks * (288 * c.width ** 2 + 1000)),  # 1000: its layers
+            2 * c.pool * c.size ** 2 * c.channels)
         rng = rng or np.random.default_rng(0)
         self.ab, self.ba = Translator(config, rng), Translator(config, rng)
         self.d_a = discriminator(config, rng)
@@ -217,6 +228,7 @@ class CycleGAN:
         Returns the losses. ValueError: the schedule has come to its end.
         """
         a, b = self._check(images)
+        rng = _rng(rng)
         c, t = self.config, int(self.opt_g.t)
         lr = linear_decay(c.lr, t, c.schedule // 2, c.schedule)
         report, fake_a, fake_b = generators_step(self, a, b, lr)
@@ -265,19 +277,20 @@ class CycleGAN:
 
         The first half goes from a to b, the second from b to a.
         """
-        rows, half = [], math.ceil(n / 2)
+        rng, rows, half = _rng(rng), [], math.ceil(n / 2)
         for some, to, k in zip(images, "ba", (half - half // 2, half // 2)):
             some = some[rng.choice(len(some), k, replace=k > len(some))]
             some = as_float(some)
             rows += [*zip(some, self.translate(some, to))]
-        return np.stack([image for row in rows for image in row])[:n]
+        return np.concatenate([some[:0], *(
+            image[None] for row in rows for image in row)])[:n]
 
     def _check(self, images):
         if not isinstance(images, tuple) or len(images) != 2:
             raise ValueError("a CycleGAN trains on two sets of images: give "
                              "a pair (a, b)")
         for some in images:
-            check_batch(some, self.config)
+            check_images(some, self)
         if len(images[0]) != len(images[1]):
             raise ValueError("the batches of a and of b must be as large: "
                              f"{len(images[0])} and {len(images[1])}")

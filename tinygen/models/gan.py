@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.data import check_batch
 from tinygen.engine import losses
 from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import (
@@ -22,11 +21,18 @@ from tinygen.engine.layers import (
     SpectralNorm,
     Tanh,
     UpsampleConv2d,
+    _rng,
     parameters,
 )
 from tinygen.engine.optim import Adam, MovingAverage
 from tinygen.models.labels import check_labels, in_turn, with_labels
-from tinygen.models.settings import ANY, check, check_sides
+from tinygen.models.settings import (
+    ANY,
+    check,
+    check_images,
+    check_memory,
+    check_sides,
+)
 
 LOSSES = {"non_saturating": losses.non_saturating,
           "minimax": losses.minimax,
@@ -166,7 +172,10 @@ class GAN:
     name = "gan"
 
     def __init__(self, config=None, rng=None):
-        self.config = config = config or GANConfig()
+        self.config = config = c = config or GANConfig()
+        check_memory(c, ("width", "classes"), c.width * (
+            180 * c.width + 9 * (2 * c.channels + c.classes)
+            + c.size ** 2 * (c.noise + c.classes) // 4))
         rng = rng or np.random.default_rng(0)
         self.loss = LOSSES[config.loss]
         # between D's answers to real and to fake: labels 1 and 0, or +-
@@ -195,7 +204,7 @@ class GAN:
 
     def draw(self, n, rng):
         """n noise vectors: N noise, standard normal, float32."""
-        return rng.standard_normal((n, self.config.noise), np.float32)
+        return _rng(rng).standard_normal((n, self.config.noise), np.float32)
 
     def told(self, x, labels):
         """x N ... C with channels for the labels, if there are any."""
@@ -207,7 +216,7 @@ class GAN:
         Returns the losses and D's accuracy (on this round's images: 1 when
         it tells all apart, 0.5 when it guesses).
         """
-        check_batch(images, self.config)
+        check_images(images, self)
         labels = check_labels(labels, len(images), self.config)
         for _ in range(self.config.critic_steps):
             report = discriminator_step(self, images, rng, labels)

@@ -1,10 +1,14 @@
 """What a model's settings must be, and the sentences that say so."""
 
 import math
+import os
 from dataclasses import fields
 from numbers import Integral, Real
 
 import numpy as np
+
+from tinygen.data import check_batch
+from tinygen.engine.layers import parameters
 
 KINDS = {int: (Integral, "a whole number"), float: (Real, "a number"),
          bool: (bool, "True or False"), str: (str, "text")}
@@ -61,3 +65,42 @@ class Ration(np.random.Generator):
             raise ValueError("the model that it describes has far more "
                              "weights than it holds")
         return super().standard_normal(size, dtype)
+
+
+def memory():
+    """Bytes of memory that this computer has; 64 GB where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):   # Windows
+        return 2 ** 36
+
+
+def check_memory(config, settings, weights, others=0):
+    """ValueError, before anything is allocated, for what cannot fit.
+
+    settings  the names of those that make the model large
+    weights   about how many are trained: each has a slope, and Adam's two
+              means; others: how many numbers there are besides. float32.
+    """
+    needed = 4 * (4 * weights + others)
+    if needed > memory():
+        kind = type(config).__name__.removesuffix("Config")
+        have = ", ".join(f"{name} {getattr(config, name)}"
+                         for name in settings)
+        raise ValueError(
+            f"with {have} this {kind} needs about {needed // 10 ** 9:,} GB "
+            f"of memory, and this computer has {memory() // 10 ** 9}: make "
+            "one of them smaller")
+
+
+def check_images(images, model):
+    """check_batch, and ValueError unless the model computes in their dtype.
+    """
+    check_batch(images, model.config)
+    if images.dtype == np.float32:  # as from batches(): no need to look
+        return
+    own = next(iter(parameters(model).values())).dtype
+    if images.dtype != own:
+        raise ValueError(
+            f"the batch holds {images.dtype}; this {type(model).__name__} "
+            f"trains on {own}: use images.astype(np.{own})")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.data import check_batch
 from tinygen.engine.autograd import Tensor, grad, no_grad
 from tinygen.engine.layers import (
     Conv2d,
@@ -20,13 +19,20 @@ from tinygen.engine.layers import (
     Sequential,
     Tanh,
     UpsampleConv2d,
+    _rng,
     parameters,
 )
 from tinygen.engine.losses import bce_terms, kl_terms
 from tinygen.engine.ops import exp, logsumexp, maximum, sigmoid, tanh
 from tinygen.engine.optim import Adam, linear_decay
 from tinygen.models.labels import check_labels, in_turn, with_labels
-from tinygen.models.settings import ANY, check, check_sides
+from tinygen.models.settings import (
+    ANY,
+    check,
+    check_images,
+    check_memory,
+    check_sides,
+)
 
 # e^5 = 148 is the largest spread of a code, e^-5 the smallest. Without a
 # bound one bad step makes e^logvar overflow, and the training is lost.
@@ -267,7 +273,14 @@ class VAE:
     name = "vae"
 
     def __init__(self, config=None, rng=None):
-        self.config = config = config or VAEConfig()
+        self.config = config = c = config or VAEConfig()
+        if c.network == "dense":
+            check_memory(c, ("hidden", "latent"), c.hidden * (
+                2 * c.size ** 2 * c.channels + 2 * c.hidden + 3 * c.latent))
+        else:
+            check_memory(c, ("width", "latent", "classes"), c.width * (
+                180 * c.width + 9 * (2 * c.channels + c.classes)
+                + c.size ** 2 * (3 * c.latent + 2 * c.classes) // 8))
         rng = rng or np.random.default_rng(0)
         self.encoder = Encoder(config, rng)
         self.decoder = decoder(config, rng)
@@ -293,14 +306,15 @@ class VAE:
 
     def draw(self, k, n, rng):
         """Standard normal noise, K N latent, float32."""
-        return rng.standard_normal((k, n, self.config.latent), np.float32)
+        return _rng(rng).standard_normal((k, n, self.config.latent),
+                                         np.float32)
 
     def step(self, images, rng, labels=None):
         """One update of both networks. images N H W C in [-1, 1], labels N.
 
         Returns the loss per image and, of the ELBO, its two terms.
         """
-        check_batch(images, self.config)
+        check_images(images, self)
         x = binarize(images, rng) if self.config.binarize else images
         if self.opt.t == 0:
             start(self, x)
@@ -334,7 +348,7 @@ class VAE:
 
     def encode(self, images, labels=None):
         """(mu, logvar) of q(z given x), arrays N latent."""
-        check_batch(images, self.config)
+        check_images(images, self)
         with no_grad():
             mu, logvar = self.encoder(Tensor(self.told(images, labels)))
         return mu.data, logvar.data
@@ -359,7 +373,7 @@ class VAE:
         about `rows` are decoded at a time, so that memory does not grow
         with k or N.
         """
-        check_batch(images, self.config)
+        check_images(images, self)
         if k < 1:
             raise ValueError(f"k is {k}; it must be at least 1")
         images = self.told(images, labels)
