@@ -1,4 +1,8 @@
 import json
+import re
+import struct
+import subprocess
+import zlib
 
 import numpy as np
 import pytest
@@ -284,3 +288,91 @@ def test_save_grid_refuses_and_writes_nothing(images, words, tmp_path):
     with pytest.raises(ValueError, match="extension"):
         data.save_grid(np.zeros((1, 4, 4, 3)), tmp_path / "g.nothing")
     assert not list(tmp_path.iterdir())
+
+
+# ---- images from strangers -------------------------------------------------
+
+
+def chunk(kind, body):
+    return (struct.pack(">I", len(body)) + kind + body
+            + struct.pack(">I", zlib.crc32(kind + body)))
+
+
+def png(width, height, more=b""):
+    """A black PNG of this size; large ones are small files."""
+    pack = zlib.compressobj(9)
+    rows = [pack.compress(bytes(3 * width + 1)) for _ in range(height)]
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(
+        ">II5B", width, height, 8, 2, 0, 0, 0)) + more + chunk(
+        b"IDAT", b"".join(rows) + pack.flush()) + chunk(b"IEND", b""))
+
+
+TEXT = zlib.compress(bytes(10**8))
+BOMBS = {
+    "60 million pixels": (lambda: png(60_000, 1000), "60000 x 1000 pixels"),
+    "4 thousand million": (lambda: png(65535, 1).replace(
+        struct.pack(">II", 65535, 1), struct.pack(">II", 65535, 65535)),
+        "bad header checksum|decompression bomb|broken|cannot identify"),
+    "100 MB of text": (lambda: png(8, 8, chunk(b"zTXt", b"a\0\0" + TEXT)),
+                       "too large"),
+    "100 MB of colours": (lambda: png(8, 8, chunk(b"iCCP", b"a\0\0" + TEXT)),
+                          "too large"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_that_makes_a_huge_image(bomb, tmp_path, measured):
+    make, words = BOMBS[bomb]
+    (tmp_path / "x.png").write_bytes(make())
+    said, megabytes = measured(
+        "from tinygen.data import folder; from PIL import Image; Image.init()",
+        "folder(sys.argv[1])", tmp_path)
+    assert said.startswith("ValueError") and "\n" not in said
+    assert re.search(rf"x\.png \(.*({words})", said)
+    assert megabytes < 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "TIFF", "JPEG"])
+def test_the_largest_image_that_is_read_fits_the_memory(
+        kind, tmp_path, measured):
+    Image.new("RGB", (12_000, 4_000)).save(tmp_path / "x.png", kind)
+    said, megabytes = measured(
+        "from tinygen.data import folder; from PIL import Image; Image.init()",
+        "folder(sys.argv[1]).shape", tmp_path)
+    assert said == "(1, 28, 28, 3)" and megabytes < 1000
+
+
+def test_an_image_file_of_ten_gigabytes_is_not_read(tmp_path, measured):
+    with open(tmp_path / "x.webp", "wb") as file:
+        file.write(b"RIFF\xff\xff\xff\xffWEBPVP8L")
+        file.truncate(10**10)
+    said, megabytes = measured("from tinygen.data import folder",
+                               "folder(sys.argv[1])", tmp_path)
+    assert "more than 256 MB: make it smaller" in said and megabytes < 50
+
+
+def test_a_program_in_place_of_an_image_is_not_run(tmp_path, monkeypatch):
+    """An EPS file is PostScript, which Pillow hands to Ghostscript."""
+    rgb = Image.new("RGB", (8, 8))
+    for name in ("x.png", "y.eps"):
+        rgb.save(tmp_path / name, "EPS")
+    monkeypatch.setattr(subprocess, "Popen", None)
+    monkeypatch.setattr(subprocess, "check_call", None)
+    with pytest.raises(ValueError, match="none of its 2 image files.*"
+                       "x.png .cannot identify.*y.eps .cannot identify"):
+        data.folder(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, -1, 5000, 10**9])
+def test_folder_refuses_a_size(size, tmp_path):
+    write(tmp_path / "a.png", np.zeros((9, 9, 3)))
+    with pytest.raises(ValueError, match="from 1 to 4096, not"):
+        data.folder(tmp_path, size)
+
+
+def test_odd_notes_in_a_good_image_are_passed_over(tmp_path):
+    """Pillow would warn of the EXIF, in a line that names no file."""
+    write(tmp_path / "a.jpg", np.zeros((9, 9, 3)),
+          exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
+    assert data.folder(tmp_path, 8).shape == (1, 8, 8, 3)
