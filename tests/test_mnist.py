@@ -376,4 +376,4 @@ def test_a_file_on_disk_that_would_fill_the_memory(
         "import os; from tinygen import mnist; os.environ['TINYGEN_DATA'] = "
         "sys.argv[1]", "mnist.mnist()", tmp_path)
     assert said.startswith(f"ValueError {path} is not MNIST")
-    assert megabytes < 100      # the file itself has 47, and one more to see
+    assert megabytes < 150      # the file itself has 47, read and then kept

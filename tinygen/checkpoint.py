@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import replacing
+from .files import check_size, replacing
 
 FORMAT = 2      # 1 had no checksum: such files load, unchecked
-LARGEST = 1 << 31   # bytes of a file that is read: larger fills the memory
 # What training asks of these entries of the header, if they are there
 KINDS = {"model": str, "config": dict, "part": str, "note": dict,
          "fixed": dict, "columns": list, "step": int, "seconds": (int, float),
@@ -66,9 +65,7 @@ def load(path):
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}: name a "
                                 "run's folder or a .safetensors file")
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path} is too large for a checkpoint (more than "
-                         f"{LARGEST >> 30} GB): {MEND}")
+    check_size(path, 1 << 31)
     try:
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")

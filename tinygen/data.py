@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .emoji import emoji
-from .files import replacing
+from .files import check_size, replacing
 from .mnist import MNIST_FILES, cache_folder, find_mnist, mnist
 from .progress import Progress
 from .sprites import SPRITE_NAMES, sprite_pairs, sprites
@@ -225,7 +225,7 @@ class ImagePool:
 # Others are not opened, whatever their ending says: Pillow would hand an EPS
 # file, a program in PostScript, to Ghostscript to run.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-BYTES, PIXELS, SIDE = 1 << 28, 50_000_000, 4096
+PIXELS, SIDE = 50_000_000, 4096
 
 
 def folder(path, size=28):
@@ -280,8 +280,7 @@ def read_folder(path, size=28):
 def _read_image(file, size):
     """One image file as uint8 [size, size, 3]."""
     from PIL import Image
-    if file.stat().st_size > BYTES:
-        raise ValueError(f"more than {BYTES >> 20} MB: make it smaller")
+    check_size(file, 1 << 28)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd notes in a good image
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -127,6 +127,7 @@ def _download(name):
             return place
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
+            reason = " ".join(str(reason).split())      # in one line
             failures.append(f"{mirror}: {reason}".replace(
                 str(part), "the file").split(": delete it")[0])
     raise ConnectionError(
