@@ -12,6 +12,7 @@ names the file, a crash, more than 1 s, or more MB than its `memory`.
 """
 
 import argparse
+import contextlib
 import faulthandler
 import gzip
 import hashlib
@@ -118,9 +119,9 @@ class Checkpoints:
         self.seeds, self.parts = [], []
         for kind, part in (("gan", "g"), ("vae", "decoder"),
                            ("cyclegan", "ab")):
-            small = {"width": 1} if kind != "vae" else {"width": 4}
-            model = build(kind, {**small, "size": 8 if kind != "gan" else 4,
-                                 "channels": 1})
+            more = {"blocks": 1, "pool": 2} if kind == "cyclegan" else {}
+            model = build(kind, {"width": 1, "channels": 1, **more,
+                                 "size": 8 if kind == "cyclegan" else 4})
             training.save_sampler(self.path, model, part)
             self.seeds.append(self.path.read_bytes())
             self.parts.append(checkpoint.load(self.path))
@@ -383,7 +384,7 @@ def judge(loader, data):
     """(what happened, a find or None) for one input."""
     try:
         loader.path.write_bytes(data)
-        began, before = time.process_time(), peak()
+        began, before = time.perf_counter(), peak()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             try:
@@ -395,10 +396,18 @@ def judge(loader, data):
                     return what, f"not a clear sentence: {error!r}"
     except Exception as error:
         return type(error).__name__, repr(error)[:500]
-    seconds, more = time.process_time() - began, peak() - before
-    if seconds > SECONDS:
+    seconds, more = time.perf_counter() - began, peak() - before
+    if seconds > SECONDS and (seconds := again(loader)) > SECONDS:
         return what, f"{seconds:.1f} s"
     return what, f"{more >> 20} MB" if more >> 20 > loader.memory else None
+
+
+def again(loader):
+    """The processor's seconds: a clock also counts what others do."""
+    began = time.process_time()
+    with contextlib.suppress(loader.error):
+        loader.read()
+    return time.process_time() - began
 
 
 def peak():
