@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ARROWS = {
     "files": "",
     "progress": "",
+    "interrupt": "",
     "options": "",
     "sprites": "",
     "emoji": "",
@@ -36,7 +37,7 @@ ARROWS = {
     "models": "engine.layers engine.losses engine.optim data",
     "diagnosis": "models",
     "metrics": "models checkpoint progress",
-    "training": "models checkpoint diagnosis progress",
+    "training": "models checkpoint diagnosis progress interrupt",
 }
 # These may import all of the above; of tinygen only __main__ and __init__
 # (lazily) import them, and show what a first reader can skip, in extras.

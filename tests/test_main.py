@@ -492,35 +492,25 @@ def test_ctrl_c_says_the_command_that_goes_on(tmp_path):
     assert code == 0 and weights(out)[1] == saved + 1
 
 
-STOPPED_TWICE = """
-import os, signal, sys
-from tinygen import __main__, models
-class GAN(models.GAN):
-    def step(self, x, rng):
-        if self.opt_g.t == 3:
-            for _ in range(int(sys.argv.pop(1))):
-                os.kill(os.getpid(), SIGNAL)
-        return super().step(x, rng)
-models.REGISTRY["gan"] = GAN, models.GANConfig
-sys.exit(__main__.main(sys.argv[2:]))
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("times, words", [
-    (1, "stopped after step 4 of 10"),
-    (2, "stopped at once, without saving; the last checkpoint, {path}, is "
-        "of step 2")])
-def test_stopped_once_or_twice(tmp_path, kind, times, words):
-    code = STOPPED_TWICE.replace("SIGNAL", f"signal.{kind}")
-    argv = ["train", "gan", *TINY, "--steps", 10, "--out", tmp_path]
-    process = python("-c", code, times, "-", *argv, "--checkpoint-every", 2)
-    said = process.communicate(timeout=120)[1]
-    assert process.returncode == 130 and "Traceback" not in said, said
-    assert words.format(path=tmp_path / training.CHECKPOINT) in said
-    assert "to go on: " in said and "--resume" in said
-    assert weights(tmp_path)[1] == (4 if times == 1 else 2)
+@pytest.mark.parametrize("times, words, left", [
+    (1, "stopped after step 4 of 10 and saved in r; to go on: ", 4),
+    (2, "stopped at once, without saving; the last checkpoint, r/"
+        "checkpoint.safetensors, is of step 2; to go on: ", 2)])
+def test_stopped_once_or_twice(run, monkeypatch, kind, times, words, left):
+    class Stopped(tg.models.GAN):
+        def step(self, x, rng):
+            for _ in range(times if self.opt_g.t == 3 else 0):
+                os.kill(os.getpid(), getattr(signal, kind))
+            return super().step(x, rng)
+
+    monkeypatch.setitem(tg.models.REGISTRY, "gan", (
+        Stopped, tg.models.GANConfig))
+    code, out, err = run("train", "gan", *TINY, "--steps", 10, "--out", "r",
+                         "--checkpoint-every", 2)
+    assert code == 130 and words in err and "--resume" in err
+    assert weights(Path("r"))[1] == left
 
 
 def test_a_gan_resumes_to_the_bit_in_another_process(tmp_path):

@@ -295,6 +295,20 @@ def test_a_killed_run_resumes_to_the_bit(tmp_path, seconds):
     assert not [p for p in tmp_path.rglob("*") if ".part" in p.name]
 
 
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("name, kernels", [("gan", "numba"),
+                                           ("cyclegan", "plain")])
+def test_real_models_killed_also_while_they_write(name, kernels, root):
+    """3 kills of the 22 that reliability/kill_resume.py makes."""
+    sys.path.insert(0, str(root / "tests" / "reliability"))
+    try:
+        from kill_resume import differences
+    finally:
+        del sys.path[0]
+    assert differences(name, kernels, kills=3, seed=1) == set()
+
+
 def gan_run(out, steps, resume=False):
     model = tg.models.GAN(tg.models.GANConfig(width=4))
     sprites, _ = tg.data.sprites(60, rng=1)
@@ -728,6 +742,7 @@ def test_load_model_from_a_run_and_from_sampling_weights(tmp_path):
     ({"model": "gan", "config": {}}, "missing"),
     ({"note": {}}, "no model is called None"),
     ({"model": "gan", "config": {}, "part": "h"}, "no part 'h'"),
+    ({"model": "gan", "config": {"width": 10 ** 9}}, "GB of memory"),
 ])
 def test_load_model_refuses_in_words(tmp_path, meta, words):
     path = tmp_path / "c.safetensors"

@@ -13,8 +13,6 @@ import dataclasses
 import math
 import numbers
 import re
-import signal
-import threading
 import time
 import zlib
 from contextlib import nullcontext
@@ -26,6 +24,7 @@ from tinygen import checkpoint, diagnosis
 from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.layers import load_state, state
 from tinygen.files import check_size, replacing, writable_folder
+from tinygen.interrupt import Interrupt
 from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
 
@@ -135,7 +134,8 @@ def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
     else:
         run.start()
     said = ""
-    with Interrupt(run) as ctrl_c, Progress(steps, show=progress) as line:
+    with Interrupt(run._last) as ctrl_c, Progress(
+            steps, show=progress) as line:
         while run.step < steps and not ctrl_c.asked:
             row = run.train()
             if line.show and run.step % LOOK_EVERY == 0:
@@ -321,35 +321,6 @@ class Run:
         if self.out is None:
             return f"{done}; nothing was saved, for no folder (out) was given"
         return f"{done} and saved in {self.out}; go on with resume=True"
-
-
-class Interrupt:
-    """with Interrupt(run) as ctrl_c: the first Ctrl-C or SIGTERM sets
-    ctrl_c.asked, a second one raises KeyboardInterrupt at once, which says
-    where the run stands. What is ignored (in a script's background) stays
-    ignored."""
-
-    def __init__(self, run):
-        self.run, self.asked, self.old = run, False, {}
-
-    def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    self.old[number] = signal.signal(number, self._ask)
-        return self
-
-    def _ask(self, number, frame):
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, kind, error, trace):
-        for number, old in self.old.items():
-            signal.signal(number, old)
-        if kind is KeyboardInterrupt and not error.args:
-            raise KeyboardInterrupt("stopped at once, without saving; "
-                                    + self.run._last()) from None
 
 
 def fingerprint(images):
