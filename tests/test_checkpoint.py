@@ -245,15 +245,25 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_what_a_header_claims_is_not_believed(bomb, tmp_path, measured):
-    path = tmp_path / "c.safetensors"
-    BOMBS[bomb](path)
-    said, megabytes = measured(
-        "from tinygen import checkpoint", "checkpoint.load(sys.argv[1])",
-        path)
-    assert said.startswith(f"ValueError {path}") and "\n" not in said
-    assert megabytes < 50
+READ_ALL = """
+from tinygen import checkpoint
+def read(path):
+    try:
+        print("read", checkpoint.load(path))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_what_a_header_claims_is_not_believed(tmp_path, measured):
+    paths = [tmp_path / f"{bomb}.safetensors" for bomb in BOMBS]
+    for path in paths:
+        BOMBS[path.stem](path)
+    said, megabytes = measured(READ_ALL, "[*map(read, sys.argv[1:])]", *paths)
+    *lines, _ = said.splitlines()
+    assert len(lines) == len(paths) and megabytes < 50
+    for line, path in zip(lines, paths):
+        assert line.startswith(f"ValueError {path}"), line
 
 
 def test_a_file_of_ten_gigabytes_is_not_read(tmp_path, measured):
