@@ -24,7 +24,8 @@ ARROWS = {
     "emoji": "",
     "mnist": "files progress",
     "engine.kernels": "",
-    "engine.autograd": "",
+    "engine.anomaly": "",
+    "engine.autograd": "engine.anomaly",
     "engine.ops": "engine.kernels engine.autograd",
     "engine.convolution": "engine.ops",
     "engine.norms": "engine.ops",
@@ -48,12 +49,14 @@ DOORS = ("", "__main__")
 FILE, FUNCTION, KERNEL = 300, 40, 60
 # The plan allowed the kernels 900 and the core 3,200. Doubled images in nine
 # products, Winograd's four, threads that share work in a microsecond and a
-# cache that mends itself are 700 lines: what it takes to beat PyTorch. The
-# VAE has its bounds and their measures beside its networks, 200 lines, and
-# the CycleGAN its two sets, its pool and the emoji, 300. Metrics with their
-# classifier and report are 650, the diagnosis 250; to refuse what is damaged,
-# hostile, or too large for the memory takes 200 over all.
-PARTS = {"engine": 1100, "kernels": 1660, "core": 6100, "extras": 800}
+# cache that mends itself are 700 lines: what it takes to beat PyTorch; the
+# same bits for any number of threads, another 5. The VAE has its bounds and
+# their measures beside its networks, 200 lines, and the CycleGAN
+# its two sets, its pool and the emoji, 300. Metrics with their classifier and
+# report are 650, the diagnosis 250. The engine's last 80 name the op that
+# gave the first NaN. To refuse what is damaged, hostile, or too large for the
+# memory takes 200 lines over all.
+PARTS = {"engine": 1170, "kernels": 1665, "core": 6200, "extras": 800}
 
 
 # ---- arrows -------------------------------------------------------------
@@ -210,7 +213,8 @@ def test_code_lines_are_counted_without_words():
 def test_each_file_has_its_tests():
     def tests_of(path):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        folder = [p for p in ("kernels", "exercises") if p in parts]
+        folder = [p for p in ("kernels", "exercises", "export")
+                  if p in parts]
         return (folder or [parts[-1].strip("_")])[0]
 
     names = {tests_of(path) for path in FILES if path.stem != "__init__"}

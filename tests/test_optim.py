@@ -166,6 +166,29 @@ def test_a_step_is_refused_whole(grads, message):
 # ------------------------------------------------- rates and averages
 
 
+@pytest.mark.parametrize("bad, said", [
+    (np.nan, "nan"), (-np.inf, "inf"), (2e19, r"2e\+19")])
+@pytest.mark.parametrize("make", [tg.SGD, tg.Adam, tg.AdamW])
+def test_a_gradient_that_is_no_number_is_refused_whole(make, bad, said):
+    p = {name: tg.Tensor(np.ones(3, np.float32)) for name in "ab"}
+    opt = make(p)
+    before = {k: a.copy() for k, a in tg.state(opt).items()}
+    with pytest.raises(FloatingPointError, match=f"for b reaches {said}$"):
+        opt.step([np.ones(3), np.array([1, bad, 1])])
+    assert all((p[name].data == 1).all() for name in "ab")
+    assert all(np.array_equal(before[k], a)
+               for k, a in tg.state(opt).items())
+
+
+@pytest.mark.parametrize("make", [tg.SGD, tg.Adam, tg.AdamW])
+def test_an_update_that_leaves_the_numbers_is_an_error(make):
+    p = {"w": tg.Tensor(np.ones(3, np.float32))}
+    with pytest.raises(FloatingPointError, match=(
+            rf"{make.__name__} with lr 1e\+39 made w reach (inf|nan)")), (
+                np.errstate(all="ignore")):
+        make(p, lr=1e39).step([np.ones(3)])
+
+
 def test_linear_decay():
     rates = [tg.linear_decay(2.0, step, 10, 20) for step in
              (0, 10, 15, 20, 30)]

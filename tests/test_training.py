@@ -422,6 +422,76 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     assert meta["step"] == 5
 
 
+NETWORK = {"gan": lambda model: model.g, "vae": lambda model: model.decoder,
+           "cyclegan": lambda model: model.ba}
+
+
+@pytest.mark.parametrize("name", NETWORK)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_poisoned_weights_stop_the_training_and_are_named(
+        tmp_path, name, bad):
+    model = tg.models.build(name, {"size": 8, "width": 2})
+    path, weight = list(tg.parameters(NETWORK[name](model)).items())[0]
+
+    def poison(step, row):
+        if step == 5:
+            weight.data.flat[0] = bad
+
+    sprites, _ = tg.data.sprites(60, rng=1, size=8)
+    with pytest.raises(FloatingPointError, match=(
+            "step 6: .* gave (nan|-?inf) at .*NaN or infinite already in 1 "
+            "of .*.py, line .*is of step 4; the same run.*smaller")) as e:
+        fit(model, (sprites[:30], sprites[30:]) if name == "cyclegan" else
+            sprites, 20, batch=8, out=tmp_path, checkpoint_every=4,
+            progress=False, report=poison)
+    assert f"{path} {weight.shape}" in str(e.value)
+    arrays, meta = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert meta["step"] == 4
+    assert all(np.isfinite(a).all() for a in arrays.values())
+
+
+@pytest.mark.parametrize("name", NETWORK)
+@pytest.mark.parametrize("lr", [1e15, 1e30, 1e39])
+def test_an_absurd_learning_rate_stops_at_once(tmp_path, name, lr):
+    model = tg.models.build(name, {"size": 8, "width": 2, "lr": lr})
+    sprites, _ = tg.data.sprites(60, rng=1, size=8)
+    with pytest.raises(FloatingPointError, match=(
+            r"step [1-4]: .*is of step [0-3]; .*smaller learning rate")):
+        fit(model, (sprites[:30], sprites[30:]) if name == "cyclegan" else
+            sprites, 20, batch=8, out=tmp_path, checkpoint_every=1,
+            progress=False)
+    arrays, _ = checkpoint.load(tmp_path / training.CHECKPOINT)
+    assert all(np.isfinite(a).all() for a in arrays.values())
+
+
+class Root(Toy):
+    """A root whose slope is infinite at some noise: the loss is a number."""
+
+    def __init__(self):
+        super().__init__()
+        self.opt = tg.SGD({"w": self.w}, 0.1)
+
+    def step(self, x, rng):
+        noise = rng.standard_normal(self.w.shape).astype(np.float32)
+        self.opt.step([noise])
+        far = float(noise[0, 0] < 1)
+        loss = tg.sqrt((self.w * far) ** 2).mean()
+        self.opt.step(tg.grad(loss, [self.w]))
+        return {"loss": loss.item()}
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(tmp_path):
+    toy, before = Root(), []
+    with np.errstate(all="ignore"), pytest.raises(
+            FloatingPointError, match=(
+                "^step 13: the gradient for w reaches nan: in the gradient of "
+                "sqrt: divide gave (nan|inf) at .*, from a .*, b .*; test_tra"
+                r"ining.py, line \d+: loss = tg.sqrt.*is of step 12; ")):
+        train(toy, 99, out=tmp_path, checkpoint_every=1,
+              report=lambda step, row: before.append(toy.w.data.copy()))
+    assert len(before) == 12 and np.isfinite(toy.w.data).all()
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     save = checkpoint.save
 

@@ -13,6 +13,7 @@ if (sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == "tinygen"
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler):
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.autograd import Tensor, grad, no_grad, op
 from tinygen.engine.convolution import (
     avg_pool2d,
@@ -93,6 +94,7 @@ _LAZY = {
     "checking": "tinygen.checking",
     "checkpoint": "tinygen.checkpoint", "show": "tinygen.show",
     "training": "tinygen.training", "exercises": "tinygen.exercises",
+    "export": "tinygen.extras.export",
     "check_grads": "tinygen.checking:check_grads",
     "check_adjoint": "tinygen.checking:check_adjoint",
     "fit": "tinygen.training:fit",

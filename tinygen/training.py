@@ -22,6 +22,7 @@ import numpy as np
 
 from tinygen import checkpoint, diagnosis
 from tinygen.data import batches, check_shape, save_grid
+from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.layers import load_state, state
 from tinygen.files import check_size, replacing, writable_folder
 from tinygen.interrupt import Interrupt
@@ -248,7 +249,7 @@ class Run:
 
     def train(self):
         """One step: the row of numbers it adds to the history."""
-        began = time.perf_counter()
+        began, draws = time.perf_counter(), self.rng.bit_generator.state
         try:
             with np.errstate(all="ignore"):  # seen below, in plain words
                 images, more = next(self.batches), {}
@@ -259,9 +260,12 @@ class Run:
                 if not math.isfinite(value):
                     raise FloatingPointError(f"{name} is {value}")
         except FloatingPointError as error:
+            self.rng.bit_generator.state = draws
+            said = first_not_finite(self.model, images, self.rng, more)
             raise FloatingPointError(
-                f"step {self.step + 1}: {error}; {self._last()}; try a "
-                "smaller learning rate") from error
+                f"step {self.step + 1}: {error}{said}; {self._last()}; the "
+                "same run would come here again: try a smaller learning rate"
+                ) from error
         self.step += 1
         self.seconds += time.perf_counter() - began
         self.history.append({"step": self.step, **row})
@@ -321,6 +325,20 @@ class Run:
         if self.out is None:
             return f"{done}; nothing was saved, for no folder (out) was given"
         return f"{done} and saved in {self.out}; go on with resume=True"
+
+
+def first_not_finite(model, images, rng, more):
+    """What detect_anomaly() says of a step that failed: it is done again in
+    the same model, which is then as before. Nothing if it succeeds."""
+    before = {name: a.copy() for name, a in state(model).items()}
+    try:
+        with detect_anomaly():
+            model.step(images, rng, **more)
+    except FloatingPointError as error:
+        return f": {error}"
+    finally:
+        load_state(model, before)
+    return ""
 
 
 def fingerprint(images):

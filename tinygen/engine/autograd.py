@@ -15,6 +15,8 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from tinygen.engine.anomaly import watch
+
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 _recording = ContextVar("recording", default=True)
@@ -201,6 +203,8 @@ class Op:
             result.op, result.options = self, options
             result.inputs = inputs
             result.seen = tuple([t.version for t in inputs])
+        if watch.get():
+            watch.get().look(self, inputs, result)
         return result
 
     def _as_tensors(self, inputs):
@@ -320,12 +324,13 @@ def grad(y, xs, g=None, create_graph=False, unused="error"):
             g = grads[serial] if serial in wanted else grads.pop(serial)
             if node.op is None:
                 continue
-            parts = node.op.input_grads(g, node, needed)
+            parts = (watch.get() or node.op).input_grads(g, node, needed)
             for x, part in zip(node.inputs, parts, strict=True):
                 if part is not None and x.serial in needed:
                     old = grads.get(x.serial)
                     grads[x.serial] = (
-                        part if old is None else old + part if create_graph
+                        part if old is None
+                        else old + part if create_graph or watch.get()
                         else Tensor(old.data + part.data))
         return [grads[x.serial] if x.serial in grads
                 else Tensor(np.zeros_like(x.data)) for x in xs]

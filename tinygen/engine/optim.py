@@ -10,6 +10,13 @@ import numpy as np
 from tinygen.engine import kernels
 
 
+def finite(x):
+    """Whether |x|^2 is a number: BLAS asks faster than np.isfinite, and
+    Adam squares its gradients."""
+    with np.errstate(all="ignore"):
+        return np.isfinite(np.vdot(x, x))
+
+
 class _Optimiser:
     """Holds parameters; step(grads) applies update() to all."""
 
@@ -27,6 +34,9 @@ class _Optimiser:
         """One update. grads: arrays or Tensors, in the parameters' order.
 
         lr, if given, replaces the optimiser's own for this step.
+        FloatingPointError: a gradient with NaN or infinity, or so large that
+        its square is; then no parameter has changed. Or an update that made
+        a parameter so.
         """
         if len(grads) != len(self._parameters):
             raise ValueError(f"{len(self._parameters)} parameters, but "
@@ -37,11 +47,18 @@ class _Optimiser:
             if g.shape != p.shape:
                 raise ValueError(f"the gradient for {path} has shape "
                                  f"{g.shape}, the parameter {p.shape}")
+            if not finite(g):
+                raise FloatingPointError(
+                    f"the gradient for {path} reaches {np.abs(g).max():.3g}")
         self.t += 1
-        self.update([p.data for p in self._parameters.values()], grads,
-                    self.lr if lr is None else lr)
-        for p in self._parameters.values():
+        lr = self.lr if lr is None else lr
+        self.update([p.data for p in self._parameters.values()], grads, lr)
+        for path, p in self._parameters.items():
             p.version += 1
+            if not finite(p.data):
+                raise FloatingPointError(
+                    f"{type(self).__name__} with lr {lr:.3g} made {path} "
+                    f"reach {np.abs(p.data).max():.3g}")
 
 
 class SGD(_Optimiser):

@@ -51,6 +51,8 @@ if PATH == "numba":
 else:
     from contextlib import nullcontext as compiling_all
 
+    from threadpoolctl import threadpool_limits
+
     from .plain import (
         adam_update,
         avg_pool2d,
@@ -75,6 +77,7 @@ else:
         upsample_conv2d_adjoint,
         upsample_conv2d_filter_grad,
     )
+    threadpool_limits(1, user_api="blas")  # several would round differently
 
 
 def warmup(dtype=np.float32):

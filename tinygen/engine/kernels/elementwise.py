@@ -9,8 +9,13 @@ from .threads import kernel, run, tiles_for
 
 @kernel
 def cut(a, k, n):
-    """Piece k of n pieces of a one-dimensional array."""
-    return a[k * len(a) // n:(k + 1) * len(a) // n]
+    """Piece k of n pieces of a one-dimensional array.
+
+    They begin at multiples of 64: what is left over by the processor's
+    vectors, and rounds differently there, is the same for every n.
+    """
+    first, end = k * len(a) // n, (k + 1) * len(a) // n
+    return a[first // 64 * 64:end if k + 1 == n else end // 64 * 64]
 
 
 @kernel

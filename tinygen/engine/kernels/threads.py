@@ -1,8 +1,10 @@
 """The threads that share out the work of a kernel.
 
 A kernel's last two arguments are `part` and `parts`: it does the tiles part,
-part + parts, part + 2 parts ... of its work. What a tile computes does not
-depend on who computes it, so results are the same for every number of threads.
+part + parts, part + 2 parts ... of its work. What a tile computes, and where
+one ends, does not depend on who computes it or on how many there are. So
+results are the same to the bit for every number of threads. Another processor,
+or another version of NumPy, SciPy or Numba, may round differently.
 
 The caller writes on a board, a few integers in memory, what there is to do
 and where its arguments lie. Helpers that watch the board take one part after
