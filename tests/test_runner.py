@@ -62,7 +62,7 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("body, words", [
     ("while True: pass", "not done in time"),
-    ("import signal; signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+    ("import signal; signal.setitimer(signal.ITIMER_REAL, 0)\n"
      "  while True: pass", "could not be interrupted"),
     ("while True: print('x' * 1000000)", "not done in time"),
     ("print('x' * 50000000); return x", "Your code printed"),
@@ -84,21 +84,15 @@ def test_harm_is_reported(body, words):
     assert solved_afterwards()
 
 
-def test_an_answer_that_kills_the_server():
-    report = wrong("import os\ndef spread(x):\n    os.kill(os.getppid(), 9)")
-    assert "the process that checks was stopped" in flat(report)
-    assert solved_afterwards()
-
-
 def test_what_an_answer_starts_ends_with_it(tmp_path):
     mark = tmp_path / "mark"
     wrong(f"""
-import os, time
+import threading, time
+def late():
+    time.sleep(1.5)
+    open({str(mark)!r}, "w").close()
 def spread(x):
-    if os.fork() == 0:
-        time.sleep(1.5)
-        open({str(mark)!r}, "w").close()
-        os._exit(0)
+    threading.Thread(target=late).start()
 """)
     assert solved_afterwards()
     check("def spread(x):\n    while True: pass", limit=2.)

@@ -1,4 +1,5 @@
 """--answers PATH, --csv PATH, and the table of progress at the end."""
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,21 @@ def pytest_addoption(parser):
                     " with the answers (default: answers/, then chapters/)")
     group.addoption("--csv", metavar="PATH", help="write the results as a"
                     " table for a spreadsheet")
+    _refuse_conftests(sys.argv)
+
+
+def _refuse_conftests(arguments):
+    """pytest takes the folder for one of tests and would run a conftest.py
+    there, or above it, in this process."""
+    if "--answers" not in arguments[:-1]:
+        return
+    path = Path(arguments[arguments.index("--answers") + 1]).resolve()
+    ours = Path(__file__).resolve().parents
+    for folder in (path, *path.parents, *path.glob("test*")):
+        if folder not in ours and (folder / "conftest.py").exists():
+            raise pytest.UsageError(
+                f"{folder / 'conftest.py'} would be run by pytest, unchecked:"
+                f" delete it, or write --answers={path}")
 
 
 def pytest_configure(config):

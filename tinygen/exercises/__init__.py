@@ -94,6 +94,9 @@ library's own version, say) gives the hint to whoever calls the same.
 Inputs and results may be arrays, Tensors, numbers, strings, and lists,
 tuples and dicts of these. Each call gets fresh copies of arrays and
 of objects; a Tensor is passed as it is, so that gradients can be taken.
+The first call is made once more at the end: its result must be the same.
+Results of an answer's own classes are refused where the solution returns
+none: they could answer a check's questions as they like.
 The solution must pass in well under a second: the limit is 10 s.
 
 `pytest tests/test_exercises.py -k 04_1_gan` tests one chapter's exercises.

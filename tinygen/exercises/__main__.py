@@ -48,8 +48,11 @@ def copy(chapters=registry.CHAPTERS):
         if target.exists():
             print(f"kept    answers/{source.name}: it is yours")
         else:
-            target.write_text(moved(source.read_text(encoding="utf-8")),
-                              encoding="utf-8", newline="\n")
+            try:
+                target.write_text(moved(source.read_text(encoding="utf-8")),
+                                  encoding="utf-8", newline="\n")
+            except OSError as error:
+                sys.exit(f"{target} cannot be written: {error.strerror}.")
             print(f"copied  answers/{source.name}")
     python = os.path.relpath(sys.executable)
     print(f"Open one:  {python} -m notebook answers"

@@ -2,16 +2,22 @@
 import inspect
 from dataclasses import dataclass, field
 
-from .compare import arrays, described, difference, fresh, stacked
+from .apart import TimeUp
+from .compare import (
+    arrays,
+    based,
+    described,
+    difference,
+    fresh,
+    is_usual,
+    kind,
+    stacked,
+)
 from .reports import tidy
 from .rules import Refused
 
-MISSING = object()
+MISSING, END = object(), object()
 ALIKE = 1e-6  # results this near, relatively, are the same mistake
-
-
-class TimeUp(BaseException):
-    """The answer has used up its time."""
 
 
 class Wrong(AssertionError):
@@ -46,22 +52,27 @@ class Outcome:
         return not difference(self.value, other.value, ALIKE, dtype)
 
 
-def attempt(function, call, names, mutates=False):
-    """The Outcome of calling the function with copies of the arguments."""
+def attempt(function, call, names, mutates=False, run=lambda f: f()):
+    """The Outcome of calling the function with copies of the arguments.
+
+    run is an Apart for answers of readers.
+    """
     inputs = fresh(call.inputs, mutates)
     named = fresh(call.named, mutates)
     held = list(zip(names, (*inputs, *named.values())))
     before = [(name, a, a.copy()) for name, x in held for a in arrays(x)]
-    members = [(name, x, _members(x)) for name, x in held
-               if type(x) in (list, dict)]
+    members = [(name, x, _members(x)) for name, x in held]
     outcome = Outcome()
-    try:
+
+    def work(view=call.view):
         value = function(*inputs, **named)
         if mutates:
             value = (value, *inputs, *named.values())
-        if call.view:
-            value = call.view(*value) if mutates else call.view(value)
-        outcome.value = fresh(value)
+        if view:
+            value = view(*value) if mutates else view(value)
+        return fresh(based(value))
+    try:
+        outcome.value = run(work)
     except (Refused, TimeUp):
         raise
     except BaseException as error:  # SystemExit, too
@@ -71,25 +82,29 @@ def attempt(function, call, names, mutates=False):
             outcome.changed.append(name)
             if now.shape == then.shape:
                 now[...] = then  # a Tensor is shared with the check
-    for name, now, then in members:
-        if not mutates and list(map(id, _members(now))) != list(
-                map(id, then)):
+    for name, x, then in members:
+        if not mutates and list(map(id, _members(x))) != list(map(id, then)):
             outcome.changed.append(name)
     return outcome
 
 
 def _members(x):
-    """What a list or a dict holds, the keys first."""
-    return [*x, *x.values()] if type(x) is dict else list(x)
+    """What lists and dicts hold, and these in turn; kept, so that an id is
+    of one thing only."""
+    if type(x) not in (list, tuple, dict):
+        return []
+    inside = [*x, *x.values()] if type(x) is dict else list(x)
+    return [*inside, *(m for v in inside for m in (END, *_members(v)))]
 
 
 class Answer:
     """A function under check, and the record of its calls."""
 
-    def __init__(self, exercise, function, explain=repr):
+    def __init__(self, exercise, function, explain=repr, run=lambda f: f()):
         self.exercise, self.function = exercise, function
         self.explain = explain    # exception -> words
-        self.calls, self.last = [], None
+        self.run = run            # work -> its result
+        self.calls, self.last, self._first = [], None, None
 
     def on(self, *inputs, **named):
         """The case with these arguments: .gives(...), .raises(...)."""
@@ -118,15 +133,33 @@ class Answer:
         """Call the function and remember the call."""
         self.calls.append(call)
         self.last = call, MISSING
-        outcome = attempt(self.function, call, self.names(call),
-                          self.exercise.options.mutates)
+        outcome = self._attempt(call)
         if outcome.error is None:
             self.last = call, outcome.value
         if outcome.changed:
             raise Wrong("Your function writes to its argument"
                         f" {outcome.changed[0]}. Whoever called it still"
                         " needs that: make a new one.")
+        if not is_usual(outcome.value):
+            right = self.right(call).value
+            if is_usual(right):  # no object's own == is asked
+                raise Wrong(f"Expected {kind(right)}, got"
+                            f" {kind(outcome.value)}.")
+        elif self._first is None:
+            self._first = call, Outcome(  # a check may write to its own
+                fresh(outcome.value), outcome.error, outcome.changed)
         return outcome
+
+    def _attempt(self, call):
+        return attempt(self.function, call, self.names(call),
+                       self.exercise.options.mutates, self.run)
+
+    def remembers(self):
+        """Whether the first call, made again, ends in something else."""
+        if self._first is None:
+            return False
+        call, outcome = self._first
+        return not self._attempt(call).agrees(outcome, True)
 
     def result(self, call):
         outcome = self.outcome(call)
@@ -192,7 +225,7 @@ class Case:
                         because=because)
 
 
-def likely_mistake(exercise, function):
+def likely_mistake(exercise, function, run=lambda f: f()):
     """The name of the wrong answer that behaves as `function` does, or "".
 
     Compared on all arguments that the check uses: those of a run with the
@@ -203,9 +236,11 @@ def likely_mistake(exercise, function):
     mutates, dtype = exercise.options.mutates, exercise.options.dtype
     calls = [(call, probe.names(call)) for call in probe.calls]
 
-    def outcomes(f):
-        return (attempt(f, call, names, mutates) for call, names in calls)
-    right, theirs = list(outcomes(exercise.solution)), list(outcomes(function))
+    def outcomes(f, run=lambda f: f()):
+        return (attempt(f, call, names, mutates, run)
+                for call, names in calls)
+    right = list(outcomes(exercise.solution))
+    theirs = list(outcomes(function, run))
 
     def alike(these, those):
         return all(a.agrees(b, dtype) for a, b in zip(these, those))

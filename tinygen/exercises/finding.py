@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from . import registry, runner
-from .lifting import Lifted, Unreadable, notebook_cells, read
+from .lifting import Lifted, Unreadable, notebook_cells, notebook_text
 from .reports import WRONG, Report
 
 
@@ -49,17 +49,14 @@ class Notebooks:
 
     def _from_unreadable(self, name, chapter):
         for file, reason in self.unreadable.items():
-            if chapter in file.name or _holds(file, f"def {name}(".encode()):
+            try:
+                text = notebook_text(file)
+            except Unreadable:
+                text = ""
+            if chapter in file.name or f"def {name}(" in text:
                 return Report(name, chapter, WRONG, reason,
                               file=_short(file))
         return None
-
-
-def _holds(file, text):
-    try:
-        return text in read(file)
-    except Unreadable:
-        return False
 
 
 def _short(file):

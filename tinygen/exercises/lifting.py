@@ -19,6 +19,9 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 IMPORTS = (ast.Import, ast.ImportFrom)
 MAGIC = re.compile(r"[%!?]|[\w., ]+=\s*[%!]|.*\?$")
+CONFLICTED = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+CONFLICT = ("It holds git's conflict markers (<<<<<<<): keep one of the two"
+            " versions, and delete the markers.")
 PYTHON_CELL = re.compile(r"%%(time|timeit|capture|prun)\b")
 # Beyond these a file takes minutes, or all the memory, and may be made to
 BYTES, VALUES, CELLS = 1 << 27, 10**7, 10**4
@@ -53,11 +56,11 @@ def notebook_cells(path):
 
     Any encoding that JSON allows is read, a byte-order mark is skipped.
     """
-    path, data = Path(path), read(path)
+    path = Path(path)
+    text = notebook_text(path)
     try:
-        text = data.decode(json.detect_encoding(data), "replace")
-        cells = [Cell(path.name, text)] if path.suffix == ".py" else list(
-            _cells(json.loads(text)["cells"]))
+        cells = ([Cell(path.name, text)] if path.suffix == ".py"
+                 else _cells(json.loads(text)))
         size = sum(len(cell.source) for cell in cells if cell.is_code)
         if size > CHARACTERS or len(cells) > CELLS:
             raise Unreadable(f"{path} is too large ({size:,} characters of"
@@ -66,19 +69,20 @@ def notebook_cells(path):
         return cells
     except ValueError as error:
         raise Unreadable(
-            f"{path} is not a notebook, because it is not JSON: {error}."
-            " Open it in Jupyter and save it again, or copy the original"
-            " once more.") from None
+            f"{path} is not a notebook, because it is not JSON: {error}. "
+            + (CONFLICT if CONFLICTED.search(text) else "Open it in Jupyter"
+               " and save it again, or copy the original once more.")
+        ) from None
     except (KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable(f"{path} is JSON, but not a notebook: it has no"
                          " list of cells.") from None
 
 
-def read(path):
-    """The bytes of a notebook; Unreadable if there are too many."""
+def notebook_text(path):
+    """The text of a notebook or script; Unreadable if it is no file."""
+    if path.exists() and not path.is_file():
+        raise Unreadable(f"{path} is not a notebook, because it is no file.")
     try:
-        if not Path(path).is_file():    # a pipe would be waited for
-            raise Unreadable(f"{path} cannot be read: there is no such file")
         with open(path, "rb") as file:
             data = file.read(BYTES + 1)
     except OSError as error:
@@ -88,18 +92,33 @@ def read(path):
                else "too many values")
         raise Unreadable(f"{path} is too large ({why}): clear its outputs in"
                          " Jupyter and save it again.")
-    return data
+    return data.decode(json.detect_encoding(data), "replace")
 
 
-def _cells(cells):
-    number = 0
-    for cell in cells:
-        is_code = cell["cell_type"] == "code"
+def _cells(book):
+    """The cells that can be read; KeyError if there are none at all.
+
+    Before 2015 cells stood in worksheets, and their source was an input.
+    """
+    if "worksheets" in book:
+        raw = [cell for sheet in book["worksheets"] for cell in sheet["cells"]]
+    else:
+        raw = list(book["cells"])
+    cells, number = [], 0
+    for cell in raw:
+        try:
+            is_code = cell["cell_type"] == "code"
+            source = cell.get("input", "") if "source" not in cell and (
+                "worksheets" in book) else cell["source"]
+            source = source if isinstance(source, str) else "".join(source)
+        except (KeyError, TypeError, AttributeError):
+            continue  # the others are still checked
         number += is_code
-        source = cell["source"]
-        yield Cell(f"code cell {number}" if is_code else "a text cell",
-                   source if isinstance(source, str) else "".join(source),
-                   is_code)
+        cells.append(Cell(f"code cell {number}" if is_code else "a text cell",
+                          source, is_code))
+    if raw and not cells:
+        raise KeyError("source")
+    return cells
 
 
 def history_cells():
@@ -221,6 +240,7 @@ def parse(source):
     Only lines that Python does not accept are taken for magics, so that a
     docstring or a continued line may begin with a percent sign.
     """
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
     first = source.lstrip().split("\n", 1)[0]
     if first.startswith("%%"):
         source = source.replace(first, "", 1)
@@ -233,10 +253,13 @@ def parse(source):
                 warnings.simplefilter("ignore")
                 return "\n".join(lines), ast.parse("\n".join(lines))
         except (ValueError, RecursionError, MemoryError) as error:
-            raise SyntaxError(str(error) or "nested too deeply") from None
+            raise SyntaxError("nested too deeply" if not isinstance(
+                error, ValueError) else str(error)) from None
         except SyntaxError as error:
             at = (error.lineno or 0) - 1
             line = lines[at] if 0 <= at < len(lines) else ""
+            if CONFLICTED.match(line):
+                error.msg = CONFLICT.removesuffix(".")
             magics += 1
             if not MAGIC.match(line.strip()) or magics > MAGICS:
                 raise

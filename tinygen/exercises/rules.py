@@ -1,7 +1,6 @@
-"""What an answer may use: read off its source, and guarded while it runs."""
+"""What an answer may use: read off its source, and asked as it runs."""
 import ast
 import builtins
-import os
 import sys
 import types
 
@@ -9,10 +8,22 @@ CANONICAL = {"numpy": "np", "tinygen": "tg"}
 # Ways round the rules. An honest answer has no use for them.
 ROUNDABOUT = {
     "importlib", "builtins", "gc", "inspect", "ctypes", "runpy", "pkgutil",
-    "subprocess", "multiprocessing", "sys.modules", "sys._getframe"}
+    "subprocess", "multiprocessing", "sys.modules", "sys._getframe", "code",
+    "codeop", "doctest", "pdb", "bdb", "pickle", "pydoc", "unittest", "trace",
+    "zipimport", "operator.attrgetter", "operator.methodcaller",
+    "typing.get_type_hints", "timeit", "profile", "cProfile", "marshal"}
 ROUNDABOUT_BUILTINS = {
     "eval", "exec", "globals", "__import__", "__builtins__", "__globals__",
-    "__code__", "__closure__", "__subclasses__"}
+    "__code__", "__closure__", "__subclasses__", "__traceback__",
+    "__getattribute__", "__array_namespace__", "__self__", "__defaults__",
+    "__kwdefaults__", "__reduce__", "__reduce_ex__", "__dict__"}
+# Attributes that lead out of the answer, whatever they are attributes of
+ROUNDABOUT_ATTRIBUTES = {
+    ".sys", ".modules", ".builtins", ".importlib", ".gc", ".inspect",
+    "._getframe", "._current_frames", ".settrace", ".setprofile",
+    ".currentframe", ".walk_stack", ".walk_tb", ".tb_frame", ".gi_frame",
+    ".cr_frame", ".ag_frame", ".f_back", ".f_locals", ".f_globals",
+    ".f_builtins"}
 OURS = ("tg.exercises", "tg.check")
 
 
@@ -47,9 +58,10 @@ def objection(name, options):
     if _within(name, OURS):
         return ("It leads to the solutions; they are in the book's appendix,"
                 " for when you have tried.")
-    if _within(name, ROUNDABOUT) or name in ROUNDABOUT_BUILTINS:
+    if _is_roundabout(name):
         return "That is a way round the rules, which an answer does not need."
-    if _within(name, options.but_not):
+    if _within(name, options.but_not) or root == "np" and (
+            "np." + name.split(".")[-1] in options.but_not):
         return "That is what this exercise asks you to write."
     if name.startswith((".", "__")) or _within(name, options.may_use):
         return ""
@@ -62,6 +74,18 @@ def objection(name, options):
         return (f"This exercise is written with NumPy{also}: the library's"
                 " own version would do the work for you.")
     return f"This exercise is written with NumPy{also}."
+
+
+def _is_roundabout(name):
+    """Frames, modules by way of others, private parts of the modules."""
+    root, *parts = name.split(".")
+    if root == "np" and (parts[:1] == ["core"] or any(
+            p[0] == "_" and p != "__version__" for p in parts)):
+        return True
+    if root in sys.stdlib_module_names and root[0] == "_":
+        return root != "__future__"
+    return (_within(name, ROUNDABOUT) or name in ROUNDABOUT_BUILTINS
+            or bool(parts) and "." + parts[-1] in ROUNDABOUT_ATTRIBUTES)
 
 
 def _within(name, allowed):
@@ -110,8 +134,11 @@ def _used(node, aliases):
         chain = _chain(node)
         if chain and chain[0] in aliases and not hasattr(node, "dotted"):
             yield ".".join((aliases[chain[0]], *chain[1:]))
-        yield node.attr if node.attr.startswith("__") else "." + node.attr
+        if chain != ["self", "__dict__"]:
+            yield node.attr if node.attr.startswith("__") else "." + node.attr
         node.value.dotted = True  # walk comes to it after its parent
+    elif isinstance(node, ast.MatchClass):  # case module(name=...)
+        yield from ("." + name for name in node.kwd_attrs)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         if node.id in aliases and not hasattr(node, "dotted"):
             yield aliases[node.id]
@@ -131,21 +158,22 @@ def _chain(node):
 class Library:
     """tinygen as an answer sees it: only what it may use."""
 
+    __slots__ = "_ask",
+
     def __init__(self, module, name, options):
-        self._parts = module, name, options
+        def ask(attribute):
+            full = f"{name}.{attribute}"
+            words = objection(full, options)
+            value = None if _within(full, OURS) else getattr(module, attribute)
+            if words and isinstance(value, types.ModuleType):
+                return Library(value, full, options)
+            if words:
+                raise Refused(full, f"The answer uses {full}. {words}")
+            return value
+        self._ask = ask
 
     def __getattr__(self, attribute):
-        module, name, options = self._parts
-        name = f"{name}.{attribute}"
-        words = objection(name, options)
-        if words and _within(name, OURS):
-            raise Refused(name, f"The answer uses {name}. {words}")
-        value = getattr(module, attribute)
-        if words and isinstance(value, types.ModuleType):
-            return Library(value, name, options)
-        if words:
-            raise Refused(name, f"The answer uses {name}. {words}")
-        return value
+        return self._ask(attribute)
 
 
 def namespace(tinygen, options):
@@ -162,65 +190,25 @@ def namespace(tinygen, options):
             return tg
         return Library(module, _canonical(name), options)
 
+    def asked(x, name, *default):
+        """getattr: what may not be written may not be computed, either."""
+        full = f".{name}"
+        if isinstance(x, types.ModuleType):
+            full = f"{_canonical(x.__name__)}.{name}"
+        for what in (full, f".{name}", *[name] * name.startswith("__")):
+            words = objection(what, options)
+            if words:
+                raise Refused(what, f"The answer uses {name}. {words}")
+        return getattr(x, name, *default)
+
+    def own(*x):
+        """vars: of what is no module and no class."""
+        if x and not isinstance(x[0], (types.ModuleType, type)):
+            return vars(*x)
+        raise Refused("vars", "The answer uses vars. That is a way round the"
+                      " rules, which an answer does not need.")
+
+    allowed = {**vars(builtins), "__import__": importer, "getattr": asked,
+               "vars": own}
     return {"__name__": "__answer__", "np": np, "tg": tg,
-            "__builtins__": {**vars(builtins), "__import__": importer}}
-
-
-class Guard:
-    """Notices what an answer replaces in NumPy or tinygen, or reads of ours.
-
-    `refused` is the first offence, for an answer that swallowed the
-    exception. An audit hook stays for the life of the process: use it in a
-    worker only.
-    """
-
-    def __init__(self, hidden):
-        self.refused = None
-        self._hidden = tuple(map(os.path.realpath, hidden))
-        owners = list(_owners())
-        for name in [m for m in sys.modules
-                     if m.startswith("tinygen.exercises")]:
-            del sys.modules[name]  # so that an import is a visible event
-        vars(sys.modules["tinygen"]).pop("exercises", None)
-        self._before = [(owner, dict(vars(owner))) for owner in owners]
-        sys.addaudithook(self._audit)
-
-    def _audit(self, event, args):
-        what = None
-        if event == "open" and not isinstance(args[0], int):
-            path = os.path.realpath(os.fsdecode(args[0]))
-            if path.startswith(self._hidden):
-                what = "a file of the solutions"
-        elif event == "import" and args[0].startswith("tinygen.exercises"):
-            what = args[0]
-        elif event in ("subprocess.Popen", "os.system", "os.exec"):
-            what = "another program"
-        if what:
-            self.refused = Refused(what, f"The answer opens {what}; work out"
-                                   " your own, or read the appendix.")
-            raise self.refused
-
-    def check(self):
-        """Raise Refused if anything was read or replaced."""
-        if self.refused:
-            raise self.refused
-        for owner, before in self._before:
-            now = vars(owner)
-            for name, value in before.items():
-                if now.get(name) is not value and (
-                        callable(value) or isinstance(value, type(sys))):
-                    full = f"{owner.__name__}.{name}"
-                    raise Refused(full, f"The answer replaces {full}. Give"
-                                  " your own function a name of its own.")
-
-
-def _owners():
-    """Modules and classes in which an answer must not replace anything."""
-    for key, module in list(sys.modules.items()):
-        root = key.split(".")[0]
-        if key in ("builtins", "math") or root in ("numpy", "tinygen"):
-            yield module
-            if root == "tinygen":
-                yield from (v for v in vars(module).values()
-                            if isinstance(v, type)
-                            and v.__module__.startswith("tinygen"))
+            "__builtins__": allowed}

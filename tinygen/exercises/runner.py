@@ -79,8 +79,9 @@ def _missing(report, lifted):
 
 
 def _left_out(cell, error):
+    line = f"Line {error.lineno}: " if error.lineno else "It says: "
     return (f"{cell.label[:1].upper()}{cell.label[1:]} is not Python and was"
-            f" left out. Line {error.lineno}: {error.msg}.")
+            f" left out. {line}{error.msg}.")
 
 
 def _left_over(report, lifted):
@@ -125,14 +126,16 @@ def _command(word):
 
 def _run_apart(request):
     """One answer in an interpreter of its own."""
+    ticket = secrets.token_hex(8)
     try:
         done = subprocess.run(
-            _command("work"), input=json.dumps(request), text=True,
+            _command("work"), text=True,
+            input=json.dumps({**request, "ticket": ticket}),
             encoding="utf-8", stdout=subprocess.PIPE, env=_environment(),
             stderr=subprocess.DEVNULL, timeout=request["limit"] + 30.)
     except subprocess.TimeoutExpired:
         return workers.timed_out(request)
-    return workers.last_report(done.stdout) or workers.died(
+    return workers.last_report(done.stdout, ticket) or workers.died(
         f"exit code {done.returncode}")
 
 
@@ -143,27 +146,35 @@ class _Server:
         self._process = None
 
     def ask(self, request):
-        """The fields of the report; an interruption starts afresh."""
+        """The fields of the report; an interruption starts afresh.
+
+        Asked twice if need be: who stopped the server need not be the answer.
+        """
         try:
-            return self._ask(request)
+            return self._ask(request) or self._ask(request) or workers.died(
+                "the process that checks was stopped")
         except BaseException:
             self.stop()
             raise
 
     def _ask(self, request):
+        """The fields, or None if the server was stopped."""
         if self._process is None or self._process.poll() is not None:
             self._start()
         server, ticket = self._process, secrets.token_hex(8)
-        server.stdin.write(json.dumps(
-            {**request, "ticket": ticket}).encode() + b"\n")
-        server.stdin.flush()
+        try:
+            server.stdin.write(json.dumps(
+                {**request, "ticket": ticket}).encode() + b"\n")
+        except BrokenPipeError:
+            self.stop()
+            return None
         patience = request["limit"] + workers.GRACE + 30.
         ready, _, _ = select.select([server.stdout], [], [], patience)
         line = server.stdout.readline() if ready else b""
         fields = json.loads(line) if line.endswith(b"}\n") else {}
         if fields.pop("ticket", None) != ticket:
             self.stop()
-            return workers.died("the process that checks was stopped")
+            return None
         return fields
 
     def _start(self):

@@ -12,14 +12,15 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import asdict
+from ast import literal_eval
 
 if hasattr(os, "fork"):
     import resource
 
 HAS_FORK = hasattr(os, "fork")
 GRACE = 2.        # seconds from an answer's own limit until it is killed
-MEMORY = 8 << 30  # bytes of address space
+MEMORY = 3 << 30  # bytes of address space
+FILE = 1 << 26    # bytes of a file that an answer writes
 DONE = b"done"    # a worker's last word: its children may keep the pipe open
 
 
@@ -37,16 +38,24 @@ def serve():
         out.write(json.dumps(fields).encode() + b"\n")
 
 
-def work():
+def work(leave=os._exit):
     """Answer one request from standard input on standard output."""
     import tinygen  # noqa: F401
 
     from .judge import judge
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     request = json.load(sys.stdin)
-    judge(request, lambda r: print(json.dumps(asdict(r)), file=out,
-                                   flush=True))
+    secret = request.pop("ticket")
+    judge(request, lambda report: _tell(out, secret, vars(report)))
+    leave(0)  # before what the answer wants done at exit
+
+
+def _tell(out, secret, fields, write=os.write):
+    """Write a Report's fields, by nothing that an answer can replace."""
+    line = f"{secret}{fields!r}\n".encode()
+    while line:
+        line = line[write(out, line):]
 
 
 def _fork(request):
@@ -75,8 +84,11 @@ def _fork(request):
     return died(f"exit code {code}" if code >= 0 else f"signal {-code}")
 
 
-def _worker(request, writing, secret):
-    """Judge, and leave without cleaning up after the answer."""
+def _worker(request, writing, secret, write=os.write, leave=os._exit):
+    """Judge, and leave without cleaning up after the answer.
+
+    Defaults are bound before an answer can replace what they name.
+    """
     try:
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
@@ -87,22 +99,23 @@ def _worker(request, writing, secret):
         os.closerange(writing + 1, 1024)
         _limit(request["limit"] + GRACE)
         from .judge import judge
-        out = os.fdopen(writing, "wb", buffering=0)
-        judge(request, lambda report: out.write(
-            f"{secret}{json.dumps(asdict(report))}\n".encode()))
+        judge(request, lambda report: _tell(writing, secret, vars(report)))
     except BaseException:  # ours: an answer's own are caught in judge
-        broken = {"message": "The check itself failed, which is not your"
-                  " fault:\n" + traceback.format_exc()[-1500:]}
-        out.write(f"{secret}{json.dumps(broken)}\n".encode())
+        _tell(writing, secret, {
+            "message": "The check itself failed, which is not your"
+            " fault:\n" + traceback.format_exc()[-1500:]})
     finally:
-        out.write(secret.encode() + DONE)
-        os._exit(0)
+        try:
+            write(writing, secret.encode() + DONE)
+        finally:
+            leave(0)  # even if the answer has closed the pipe
 
 
 def _limit(seconds):
     """So that who fills the memory fails alone, and none outlives us long."""
     seconds = int(seconds) + 1
-    for name, most in (("RLIMIT_AS", MEMORY), ("RLIMIT_CPU", seconds)):
+    for name, most in (("RLIMIT_AS", MEMORY), ("RLIMIT_CPU", seconds),
+                       ("RLIMIT_FSIZE", FILE), ("RLIMIT_CORE", 0)):
         try:
             resource.setrlimit(getattr(resource, name), (most, most))
         except (ValueError, OSError):
@@ -121,11 +134,11 @@ def _read(fd, seconds, end):
     return data.decode(errors="replace"), False
 
 
-def last_report(text, secret=""):
+def last_report(text, secret):
     """The last complete report; a later one adds the likely mistake."""
     for line in reversed(text.split("\n")[:-1]):
         if line.startswith(secret):
-            return json.loads(line.removeprefix(secret))
+            return literal_eval(line.removeprefix(secret))
     return None
 
 
@@ -138,4 +151,4 @@ def timed_out(request):
 def died(how):
     return {"message": "Your code ended the interpreter it ran in"
             f" ({how}), so there is no result to check. A function should"
-            " return its result."}
+            " return its result, and not call itself without end."}
