@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -51,3 +53,36 @@ def _absent(name, reason):
     if name.partition(".")[0] in asked:
         pytest.fail(f"{reason}, and TINYGEN_REQUIRE asks for it")
     pytest.skip(reason)
+
+
+CHILD = """
+import sys
+def most():
+    with open("/proc/self/status") as file:
+        return next(int(l.split()[1]) for l in file if l.startswith("VmHWM"))
+{setup}
+before = most()
+try:
+    print({expression})
+except Exception as error:
+    print(type(error).__name__, error)
+print(most() - before >> 10)
+"""
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """measured(setup, expression, *argv): what a process of its own prints
+    for the value or its error, and how many MB more it needed for that."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux tells how much memory was needed")
+
+    def run(setup, expression, *argv):
+        code = CHILD.format(setup=setup, expression=expression)
+        done = subprocess.run([sys.executable, "-c", code, *map(str, argv)],
+                              text=True, capture_output=True, timeout=300,
+                              cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        *printed, megabytes = done.stdout.splitlines()
+        return "\n".join(printed), int(megabytes)
+    return run
