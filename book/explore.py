@@ -4,11 +4,12 @@
     python book/explore.py --runtime FOLDER     the runtime instead
 
 For each model book/_vendor/explore/NAME.js: an ONNX file with float16
-weights, and what its figure has to know. For each figure a picture,
-book/explore/NAME.png, which stands there until the model runs, on paper and
-where scripts are off. book/explore/models.json: sizes, and FIDs beside
-those of the models they stand for. The digits need the MNIST files; see
-tinygen.data.mnist. FOLDER is dist/ of the npm package onnxruntime-web.
+weights, and what its figure has to know. The picture that stands there until
+the model runs, on paper and where scripts are off, is the output of the
+chapter's cell; see tinygen/extras/explore.py. chapters/runs/explore.json:
+sizes, and FIDs beside those of the models they stand for. The digits need
+the MNIST files; see tinygen.data.mnist. FOLDER is dist/ of the npm package
+onnxruntime-web.
 """
 
 import argparse
@@ -19,7 +20,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import tinygen as tg
 from tinygen import training
@@ -28,10 +28,8 @@ from tinygen.sprites import _BACKGROUNDS, _COLOURS
 BOOK = Path(__file__).resolve().parent
 RUNS = BOOK.parent / "chapters" / "runs"
 SCRIPTS = BOOK / "_vendor" / "explore"
-PICTURES = BOOK / "explore"
 COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "violet",
            "pink")
-REACH = 2.5         # how far from 0 the map of the plane goes
 
 
 def load(name):
@@ -42,127 +40,33 @@ def text(data):
     return base64.b64encode(data).decode()
 
 
-# ------------------------------------------------------------- directions
-
-
-def traits(images):
-    """What directions are named after: [n, 4], from images in [-1, 1].
-
-    The share of pixels that differ from the light ground, their mean place
-    to the right and upwards (in half widths), and how much redder than blue
-    they are.
-    """
-    ground = 2 * _BACKGROUNDS[0] / 255 - 1
-    ink = np.clip(np.abs(images - ground).mean(axis=-1), 0, 0.5)  # N H W
-    total = ink.sum(axis=(1, 2)) + 1e-6
-    at = np.linspace(-1, 1, images.shape[1])
-    return np.stack([
-        (ink > 0.25).mean(axis=(1, 2)),
-        (ink * at).sum(axis=(1, 2)) / total,
-        -(ink * at[:, None]).sum(axis=(1, 2)) / total,
-        (ink * (images[..., 0] - images[..., 2])).sum(axis=(1, 2)) / total,
-    ], axis=1)
-
-
-TRAITS = ("smaller, larger", "left, right", "down, up", "bluer, redder")
-
-
-def directions(model, n=10_000):
-    """A direction of z for each trait: along it this trait changes and, to
-    first order, no other does.
-
-    traits = W z + rest, by least squares; the columns of W's pseudoinverse,
-    set to length 1. Also the share of variance that W z explains.
-    """
-    rng = np.random.default_rng(0)
-    z = model.draw(n, rng)
-    y = np.concatenate([traits(model.g(tg.Tensor(some)).data)
-                        for some in np.array_split(z, n // 100)])
-    y = (y - y.mean(axis=0)) / y.std(axis=0)
-    w, *_ = np.linalg.lstsq(z, y, rcond=None)
-    ways = np.linalg.pinv(w)                                # 4 noise
-    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
-    return ways, 1 - (y - z @ w).var(axis=0)
-
-
-# ------------------------------------------------------------- pictures
-
-
-def picture(path, rows, names=None, ends=None):
-    """Rows of images, with a name at the left of each and, above, what the
-    columns are, in a PNG of page width."""
-    rows = [np.concatenate(tg.data.to_uint8(np.asarray(row)), axis=1)
-            for row in rows]
-    height, width = len(rows) * rows[0].shape[0], rows[0].shape[1]
-    figure = Figure(figsize=(7, 7 * 0.78 * height / width + 0.3), dpi=120)
-    axes = figure.subplots(len(rows), squeeze=False)[:, 0]
-    figure.subplots_adjust(0.2 if names else 0.02, 0.02, 0.98, 0.9, 0, 0.06)
-    for k, (one, row) in enumerate(zip(axes, rows)):
-        one.imshow(row.repeat(3, axis=-1) if row.shape[-1] == 1 else row,
-                   interpolation="nearest")
-        one.set(xticks=[], yticks=[])
-        one.spines[:].set_visible(False)
-        if names:
-            one.set_ylabel(names[k], rotation=0, ha="right", va="center")
-    if ends:
-        axes[0].set_title(ends, fontsize=10)
-    PICTURES.mkdir(exist_ok=True)
-    figure.savefig(path)
-
-
 # ------------------------------------------------------------- the models
 
 
 def gan(model):
     """Sprites, their noise, and four directions of it."""
-    ways, known = directions(model)
-    rng = np.random.default_rng(3)
-    a, b = model.draw(4, rng), model.draw(4, rng)
-    t = np.linspace(0, np.pi / 2, 9, dtype=np.float32)[:, None]
-    picture(PICTURES / "walk.png", [
-        model.g(tg.Tensor(np.cos(t) * x + np.sin(t) * y)).data
-        for x, y in zip(a, b)], ends="from one noise vector to another")
-    t = np.linspace(-3, 3, 9, dtype=np.float32)[:, None]
-    picture(PICTURES / "directions.png", [
-        model.g(tg.Tensor(a[0] + t * way.astype(np.float32))).data
-        for way in ways], TRAITS, "from $-3$ to $3$ along a direction")
     return {"noise": model.config.noise, "directions": [
-        {"name": name, "z": way.round(4).tolist(), "explained": round(r, 3)}
-        for name, way, r in zip(TRAITS, ways, known)]}
+        {"name": name, "z": way.round(4).tolist()}
+        for name, way in tg.explore.ways(model).items()]}
 
 
 def plane(model):
     """The digits of a VAE with two latents."""
-    at = (np.arange(12, dtype=np.float32) + 0.5) / 6 * REACH - REACH
-    z = np.stack(np.meshgrid(at, at[::-1]), axis=-1)        # rows from above
-    picture(PICTURES / "plane.png", [model.decode(row) for row in z],
-            ends=f"$z_1$ from $-{REACH}$ to ${REACH}$; upwards $z_2$, alike")
-    return {"reach": REACH}
+    return {"reach": 2.5}
 
 
 def classes(model):
     """Sprites of a class that one asks for."""
-    names, z = tg.data.SPRITE_NAMES, model.draw(4, np.random.default_rng(0))
-    picture(PICTURES / "classes.png", [
-        model.g(tg.Tensor(model.told(z[[k] * len(names)],
-                                     np.arange(len(names))))).data
-        for k in range(4)], ends="the same noise along each row; "
-        + ", ".join(names))
-    return {"noise": model.config.noise, "classes": names}
+    return {"noise": model.config.noise, "classes": tg.data.SPRITE_NAMES}
 
 
 def restyle(model):
     """Striped sprites from solid ones, and eight of these to begin with."""
-    rng = np.random.default_rng(5)
-    some, labels = tg.data.sprites(200, "solid", rng, background="light")
-    some = some[[np.flatnonzero(labels == k)[0] for k in range(8)]]
-    picture(PICTURES / "restyle.png", [
-        tg.data.to_float(some), model.translate(some)],
-        ["drawn", "translated"])
     paints = dict(zip(COLOURS, _COLOURS)) | dict(
         zip(("light ground", "dark ground"), _BACKGROUNDS))
-    return {"drawings": [{"name": name, "rgb": text(image.tobytes())}
-                         for name, image in zip(tg.data.SPRITE_NAMES, some)],
+    return {"drawings": [
+        {"name": name, "rgb": text(image.tobytes())} for name, image in zip(
+            tg.data.SPRITE_NAMES, tg.explore.one_of_each())],
             "colours": [{"name": name, "rgb": rgb.astype(int).tolist()}
                         for name, rgb in paints.items()]}
 
@@ -194,7 +98,7 @@ def distance(run):
 
 
 def make(name):
-    """Write NAME.js and its pictures; returns its entry in models.json."""
+    """Write NAME.js; returns its entry in explore.json."""
     run, part, full = MODELS[name]
     model = load(run)
     with tempfile.TemporaryDirectory() as folder:
@@ -234,7 +138,7 @@ def main():
     given = parser.parse_args()
     if given.runtime:
         return runtime(given.runtime)
-    table = PICTURES / "models.json"
+    table = RUNS / "explore.json"
     known = json.loads(table.read_text()) if table.exists() else {}
     for name in given.names or MODELS:
         known[name] = make(name)
