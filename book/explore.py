@@ -73,10 +73,10 @@ def restyle(model):
 
 # name: (its run, the part that is exported, the larger run it stands for)
 MODELS = {
-    "gan": ("gan_sprites_small", "g", "gan_sprites"),
+    "gan": ("gan_sprites_small", "generator", "gan_sprites"),
     "plane": ("vae_mnist_plane", "decoder", "vae_mnist"),
-    "classes": ("future_classes", "g", "future_classes"),
-    "restyle": ("cyclegan_sprites", "ab", "cyclegan_sprites")}
+    "classes": ("future_classes", "generator", "future_classes"),
+    "restyle": ("cyclegan_sprites", "a-to-b", "cyclegan_sprites")}
 
 
 def distance(run):
@@ -100,10 +100,10 @@ def distance(run):
 def make(name):
     """Write NAME.js; returns its entry in explore.json."""
     run, part, full = MODELS[name]
-    model = load(run)
+    model, header = training.load_model(RUNS / f"{run}.safetensors")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
-        tg.export.onnx(model, file, part=part, half=True)
+        tg.export.onnx(model, file, part, half=True, header=header)
         onnx = file.read_bytes()
     with tg.no_grad():
         spec = globals()[name](model)

@@ -113,9 +113,11 @@
     async run(inputs) {                       // {name: [array, shape]}
       const feeds = {};
       for (const [name, [data, shape]] of Object.entries(inputs)) {
-        feeds[name] = new ort.Tensor("float32", data, shape);
+        feeds[name] = new ort.Tensor(
+          data instanceof BigInt64Array ? "int64" : "float32", data, shape);
       }
-      const y = (await this.spec.session.run(feeds))[this.spec.output];
+      const { session } = this.spec;
+      const y = (await session.run(feeds))[session.outputNames[0]];
       return { data: y.data, shape: y.dims };
     }
 
@@ -162,11 +164,12 @@
       return play;
     }
 
-    place(pictures, controls) {
+    place(pictures, controls, ...buttons) {
       const still = this.figure.querySelector("img");
       const panel = element("div", { class: "explore-panel" },
         element("div", { class: "explore-pictures" }, ...pictures),
         element("div", { class: "explore-controls" }, ...controls,
+          element("div", { class: "explore-buttons" }, ...buttons),
           this.status));
       still.hidden = true;
       still.after(panel);
@@ -203,7 +206,7 @@
         }
         return show();
       });
-      explorer.place([target], [at.row, button("New noise", renew), play]);
+      explorer.place([target], [at.row], button("New noise", renew), play);
       await show();
     },
 
@@ -237,8 +240,8 @@
         });
         return show();
       });
-      explorer.place([target], [...sliders.map(({ row }) => row),
-        button("New start", renew), button("Back to 0", back), play]);
+      explorer.place([target], sliders.map(({ row }) => row),
+        button("New start", renew), button("Back to 0", back), play);
       await show();
     },
 
@@ -279,7 +282,7 @@
       });
       explorer.place(
         [element("div", { class: "explore-map" }, map, mark), target],
-        [...ways.map(({ row }) => row), play]);
+        ways.map(({ row }) => row), play);
       const grid = Float32Array.from({ length: 2 * n * n }, (_, i) => {
         const cell = Math.floor(i / 2), along = i % 2
           ? n - 1 - Math.floor(cell / n) : cell % n;
@@ -296,11 +299,9 @@
       let z = noise(n * d), chosen = 0;
       const target = canvas(4, 2, side, "Eight images of the chosen class");
       function show(event) {
-        const labels = new Float32Array(n * classes.length);
-        for (let k = 0; k < n; k++) labels[k * classes.length + chosen] = 1;
         return explorer.show({ z: [z, [n, d]],
-          label: [labels, [n, classes.length]] }, target, 4,
-        event?.timeStamp);
+          label: [new BigInt64Array(n).fill(BigInt(chosen)), [n]] },
+        target, 4, event?.timeStamp);
       }
       const group = element("fieldset", { class: "explore-classes" },
         element("legend", {}, "class"),
@@ -318,7 +319,7 @@
         z = noise(n * d);
         show();
       });
-      explorer.place([target], [group, renew]);
+      explorer.place([target], [group], renew);
       await show();
     },
 
@@ -343,7 +344,7 @@
             x[3 * p + c] = data[4 * p + c] / 127.5 - 1;
           }
         }
-        return explorer.show({ x: [x, [1, side, side, 3]] }, target, 1,
+        return explorer.show({ images: [x, [1, side, side, 3]] }, target, 1,
           event?.timeStamp);
       }
       function dab(event) {
