@@ -1,9 +1,9 @@
 """Render the chapters, from their stored outputs, into book/html.
 
-    python book/build.py [--strict] [--open] [--out FOLDER] [--pdf]
+    python book/build.py [--strict] [--open] [--out FOLDER]
 
 --strict makes warnings fatal, --open shows the book in a browser, --out
-renders somewhere else; --pdf makes book/tinygen.pdf instead. Two builds of one source are byte-identical, on one
+renders somewhere else. Two builds of one source are byte-identical, on one
 Python and one set of versions (book/requirements.txt): so nothing is kept
 from an earlier build, and what differs between machines is left out.
 """
