@@ -18,7 +18,7 @@ import tinygen as tg
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ("losses", "models", "data", "training", "checkpoint", "metrics",
-           "show")
+           "show", "export")
 HEAD = """# The public names
 
 Every name that `import tinygen as tg` brings, with the text that `help()`

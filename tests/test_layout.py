@@ -207,7 +207,8 @@ def test_code_lines_are_counted_without_words():
 def test_each_file_has_its_tests():
     def tests_of(path):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        folder = [p for p in ("kernels", "exercises") if p in parts]
+        folder = [p for p in ("kernels", "exercises", "export")
+                  if p in parts]
         return (folder or [parts[-1].strip("_")])[0]
 
     names = {tests_of(path) for path in FILES if path.stem != "__init__"}

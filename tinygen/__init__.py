@@ -86,6 +86,7 @@ _LAZY = {
     "checking": "tinygen.checking",
     "checkpoint": "tinygen.checkpoint", "show": "tinygen.show",
     "training": "tinygen.training", "exercises": "tinygen.exercises",
+    "export": "tinygen.extras.export",
     "check_grads": "tinygen.checking:check_grads",
     "check_adjoint": "tinygen.checking:check_adjoint",
     "fit": "tinygen.training:fit",

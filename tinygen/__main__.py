@@ -1,4 +1,5 @@
-"""python -m tinygen train | sample | translate | evaluate | diagnose | doctor.
+"""python -m tinygen COMMAND: train, sample, translate, evaluate, diagnose,
+export, doctor.
 
 An expected error is one sentence on stderr and exit code 2; --debug shows
 the traceback. Ctrl-C while training saves, and exits with code 130.
@@ -273,6 +274,15 @@ def diagnose(args):
     return int(found.name != "healthy")
 
 
+def export(args):
+    """export RUN: the model as files that other programs run."""
+    from tinygen.extras import export
+    model, header = load_model(args.run)
+    for file in export.onnx(model, args.onnx, args.part, half=args.half,
+                            header=header):
+        print(f"{file}: {file.stat().st_size / 1e3:.0f} kB")
+
+
 def doctor(args):
     """doctor: a line for each thing that the book needs; 1 if one lacks."""
     from tinygen.doctor import doctor
@@ -286,7 +296,7 @@ def main(argv=None):
     try:
         return {"train": train, "sample": sample, "translate": translate,
                 "evaluate": evaluate, "diagnose": diagnose,
-                "doctor": doctor}[args.command](args) or 0
+                "export": export, "doctor": doctor}[args.command](args) or 0
     except KeyboardInterrupt as stop:
         print(f"\n{str(stop) or 'stopped'}", file=sys.stderr)
         return 130
@@ -296,7 +306,7 @@ def main(argv=None):
         print(f"tinygen: too little memory ({error}): choose a smaller "
               "--width, --batch, --pool or --n", file=sys.stderr)
         return 2
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if args.debug:
             raise
         print(f"tinygen: {error}", file=sys.stderr)

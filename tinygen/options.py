@@ -78,6 +78,12 @@ TRANSLATE = (
     ("--out", Path, None, "the folder for the translated images"),
     ("--to", str, None, "b: from the first set to the second; a: back"))
 
+EXPORT = (
+    ("--onnx", Path, None, "the file; of two parts, two, named after it"),
+    ("--part", str, None, "generator or discriminator; encoder or decoder; "
+     "a-to-b, b-to-a, discriminator-a or discriminator-b; default what "
+     "makes images"))
+
 
 class Parser(argparse.ArgumentParser):
     """Its errors are one sentence too."""
@@ -107,14 +113,20 @@ def parser():
     evaluate.add_argument("run", type=Path, help="as for sample")
     diagnose = commands.add_parser("diagnose", help="is it training?")
     diagnose.add_argument("run", type=Path, help="a run's folder")
+    export = commands.add_parser("export", help="for other programs: ONNX")
+    export.add_argument("run", type=Path, help="as for sample")
+    export.add_argument("--half", action="store_true", help="weights as "
+                        "float16: a file half as large")
     doctor = commands.add_parser("doctor", help="is everything in place?")
     for one, options in ((train, TRAIN), (sample, SAMPLE),
                          (translate, TRANSLATE), (evaluate, EVALUATE),
-                         (diagnose, DIAGNOSE), (doctor, ())):
+                         (diagnose, DIAGNOSE), (export, EXPORT),
+                         (doctor, ())):
         for name, kind, default, text in options:
             one.add_argument(name, type=kind, default=default, help=text,
                              nargs="+" if name == "--data" else None,
-                             required=options is TRANSLATE)
+                             required=options is TRANSLATE
+                             or name == "--onnx")
         one.add_argument("--debug", action="store_true",
                          help="show the traceback of an error")
     return top

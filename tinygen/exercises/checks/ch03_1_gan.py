@@ -78,6 +78,10 @@ def js_divergence(answer):
         " 1/2 log 2")
     answer.on(np.array([1., 0.]), np.array([0., 1.])).gives(
         np.log(2), "m = (1/2, 1/2), and both relative entropies are log 2")
+    answer.on(np.array([1., 1., 0., 2.]) / 4,
+              np.array([0., 2., 1., 1.]) / 4).gives(
+        because="an image that one of the two never shows adds 0 to that"
+        " one's entropy; all the others count")
     p, q = _rng().dirichlet(np.ones(6), 2)
     assert np.isclose(answer(p, q), answer(q, p)), (
         "JS does not ask which of the two came first: exchanging p and q"

@@ -113,6 +113,9 @@ def lsgan_optimum(answer):
     answer.on(np.array([0.5, 0.]), np.array([0.25, 0.]), -2., 4.).gives(
         np.array([2., 1.]), "(4 x 0.5 - 2 x 0.25) / 0.75 = 2; where neither"
         " occurs, the middle between -2 and 4")
+    answer.on(np.array([0., 1.]), np.array([0., 1.]), 0., 1.).gives(
+        np.array([0.5, 0.5]), "where neither occurs, the middle between 0"
+        " and 1; where both do alike, the same")
     rng = _rng()
     p, q = rng.dirichlet(np.ones(5), 2)
     best = np.asarray(answer(p, q, -1., 1.))

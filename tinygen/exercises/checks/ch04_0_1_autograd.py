@@ -188,6 +188,11 @@ def tape_slopes(answer):
         {"x": [2., 0.], "h": [2., 1.], "r": [1., 0.], "y": 1.},
         "h = (1, 0) and r = (1, 1); y gives r the slopes h and h the slopes"
         " r; r gives h (1, 0) more; the second unit of relu is shut")
+    tape = [("p", "dot", ("a", "b")), ("y", "add", ("p", "p"))]
+    answer.on(tape, _run(tape, {"a": np.array([1., 2.]),
+                                "b": np.array([5., 3.])})).gives(
+        {"a": [10., 6.], "b": [2., 4.], "p": 2., "y": 1.},
+        "y takes p twice, so p's slope is 2, and 2 goes on to a and b")
     tape = [("u", "unit", ("a",)), ("s", "add", ("u", "b")),
             ("unused", "relu", ("s",)), ("c", "running_sum", ("s",)),
             ("t", "add", ("c", "s")), ("d", "relu", ("t",)),

@@ -28,10 +28,10 @@ def layer_paths(answer):
                "out": {"w": np.ones((3, 1)), "slope": 0.2}}).gives(
         {"body.0.w": 6, "body.0.b": 3, "out.w": 3},
         "an entry of a list goes by its number; slope is no array")
-    answer.on({"w": np.ones(4), "_u": np.ones(2),
+    answer.on({"_u": np.ones(2), "w": np.ones(4),
                "_cache": {"w": np.ones(5)}}).gives(
         {"w": 4}, "names with an underscore in front are not walked, nor"
-        " what is below them")
+        " what is below them; what comes after them is")
     answer.on([[np.ones(2), {"b": np.ones(1), "rate": 0.1}], np.ones((2, 2))]
               ).gives({"0.0": 2, "0.1.b": 1, "1": 4})
     answer.on({"norm": {"scale": np.ones(7), "running_mean": np.ones(7),

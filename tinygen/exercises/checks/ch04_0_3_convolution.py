@@ -81,6 +81,9 @@ def one_pixel(answer):
     answer.on(_normal(4, 5, 3), _normal(3, 3, 3, 2), 1, 1, 2, 1).gives()
     answer.on(_normal(4, 5, 3), _normal(3, 3, 3, 2), 0, 4, 1, 1).gives()
     answer.on(_normal(4, 5, 3), _normal(3, 3, 3, 2), 3, 0, 1, 1).gives()
+    for w, i, j in ((_normal(2, 4, 3, 2), 1, 5), (_normal(3, 2, 3, 2), 5, 2)):
+        answer.on(_normal(4, 5, 3), w, i, j, 1, 2).gives(
+            because="a filter of kh rows and kw columns, in a frame of 2")
 
 
 @exercise(MATRIX)
@@ -159,6 +162,9 @@ def image_from_rows(answer):
             f" <x, image of g>; here {np.sum(there * rows):.4f} and"
             f" {np.sum(image * back):.4f}.")
     answer.on(rows, (5, 6), 3).gives()
+    answer.on(_normal(6, 4), (4, 3), 2).gives(
+        because="a row of 3 pixels has two places, so the third window"
+        " begins the next row")
 
 
 @exercise(BACKWARD)
@@ -187,6 +193,9 @@ def transposed_row(answer):
             "The adjoint identity does not hold: <conv(x), g> must be"
             f" <x, result>; here {y @ g:.4f} and {x @ back:.4f}.")
     answer.on(g, w, 11, 2, 1).gives()
+    answer.on(_normal(6), _normal(3), 4, 1, 2).gives(
+        because="the frame is two pixels wide on each side, and the last"
+        " window ends with it")
 
 
 # -------------------------------------------------------------------- capstone

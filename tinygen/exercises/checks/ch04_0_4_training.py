@@ -64,6 +64,8 @@ def adam_step(answer):
     p, g, m, v = _normal(4, 3)
     answer.on(p, g, m, v ** 2, 7, 0.01, 0.9, 0.99, 1e-8).gives()
     answer.on(p, g, m, v ** 2, 2, 0.5, 0.8, 0.9, 0.1).gives()
+    answer.on(p, g, m, v ** 2, 9, 0.1, 0.3, 0.5, 1e-8).gives(
+        because="after 9 steps 0.5^9 is almost 0, and so is the correction")
 
 
 @exercise(BIAS)
@@ -73,6 +75,7 @@ def uncorrected_steps(answer):
     answer.on(0.9, 0.999, 1).gives(
         np.sqrt(10), "m = 0.1 g, and the root of 0.001 is 0.0316")
     answer.on(0.9, 0.999, 30).gives()
+    answer.on(0.6, 0.3, 4).gives()
 
 
 @exercise(DECAY)
@@ -157,6 +160,8 @@ def stop_at(answer):
         6, "a new lowest each time after one bad one: never two in a row")
     answer.on(np.array([3., 4., 5., 6., 1.]), 2).gives(
         0, "4 and 5 are two in a row")
+    answer.on(np.array([3., 3., 4., 1.]), 2).gives(
+        0, "the second 3 is not lower than the first, nor is the 4")
 
 
 # ------------------------------------------------------------------- capstone

@@ -249,6 +249,8 @@ def active_units(answer):
     for threshold in (0.01, 0.004):
         answer.on(mu, threshold).gives(
             1, "the columns' variances are 1, 0, 0.0025 and 0")
+    answer.on(np.array([[1., 3.], [-1., -1.]]), 1.).gives(
+        1, "the variances are 1 and 4; 1 is not larger than 1")
     spreads = np.array([0.001, 0.05, 0.3, 1., 0.2, 0.001])
     mu = _rng().normal(size=(50, 6)) * spreads + [0, 0, 0, 0, 0, 7]
     answer.on(mu, 0.01).gives()

@@ -45,6 +45,7 @@ def mend_average_pairs(answer):
     a = {name: rng.normal(size=3) for name in ("g.0.w", "g.0.b", "g.2.w")}
     p = {name: rng.normal(size=3) for name in ("g.2.w", "g.0.w", "g.0.b")}
     answer.on(a, p, 0.99).gives()
+    answer.on(a, p, 0.25).gives()
 
 
 @exercise('5, "More control"', dtype=True)
@@ -137,6 +138,8 @@ def occlusion_map(answer):
     answer.on(total, np.ones((1, 3)), 2, 0.).gives(
         np.array([[2., 2., 1.]]), "the first square holds two pixels, and what"
         " is left of the second holds one")
+    answer.on(total, np.ones((3, 1)), 2, 0.).gives(
+        np.array([[2.], [2.], [1.]]), "the same image, upright")
 
 
 @exercise(MEMORY, takes=("memorised_share", "hide_bits"), dtype=True)

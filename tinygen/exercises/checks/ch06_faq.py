@@ -38,6 +38,9 @@ def root_trace(answer):
     few = rng.normal(size=(2, 8))       # two images: six eigenvalues are 0
     wide = rng.normal(size=(20, 8))
     answer.on(wide.T @ wide, few.T @ few).gives(tol=1e-6)
+    answer.on(few.T @ few, wide.T @ wide).gives(
+        because="of two images six eigenvalues are 0, and eigh may find"
+        " -1e-17 for one: its root must be 0", tol=1e-6)
 
 
 @exercise(SURE)

@@ -304,8 +304,8 @@ def newton_minimum__one_step(f, x, steps):
 # -------------------------------------------------------------------- capstone
 
 
-def _walk(tape, values, lines, keep=True, own=False):
-    """Slopes along `lines`; keep: add to what is there; own: dot's mistake."""
+def _walk(tape, values, lines, keep=True, own=False, chain=True):
+    """Slopes along `lines`; keep: add to what is there; own, chain: dot's."""
     slopes = {name: np.zeros_like(value) for name, value in values.items()}
     slopes[tape[-1][0]] = np.array(1.0)
     for result, operation, inputs in lines:
@@ -314,6 +314,7 @@ def _walk(tape, values, lines, keep=True, own=False):
         if operation == "add":
             parts = [g, g]
         elif operation == "dot":
+            g = g if chain else 1.0
             parts = [g * used[1 - own], g * used[0 + own]]
         elif operation == "relu":
             parts = [g * (y > 0)]
@@ -342,3 +343,9 @@ def tape_slopes__own_factor(tape, values):
     """In a product, the slope by one factor is the other factor. Yours got
     its own."""
     return _walk(tape, values, tape[::-1], own=True)
+
+
+def tape_slopes__dot_without_g(tape, values):
+    """The slopes of a dot are the other factor times g, the slope of its own
+    result. Without g it is right in the last line only, where g is 1."""
+    return _walk(tape, values, tape[::-1], chain=False)
