@@ -19,24 +19,30 @@ from build import ROOT, render
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PAGE = "chapters/00_preface.html"       # where singlehtml puts everything
-# What helps on a screen and not on paper is left out; what belongs together
-# stays on one sheet; what is folded away is open
+# What helps on a screen and not on paper is left out, what is folded away is
+# open, each chapter begins a page, and what is shorter than half a page stays
+# in one piece
 ON_PAPER = """
 .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, .bd-header-article,
 .bd-footer, .prev-next-footer, .headerlink, .copybtn, .skip-link,
 #pst-back-to-top, .pst-navbar-icon, .sidebar-toggle, dialog,
-button.toggle-button { display: none !important }
+.toggle-button, .hide-input > details > summary,
+.hide-output > details > summary { display: none !important }
 .bd-main .bd-content .bd-article-container, .bd-page-width,
 .bd-container__inner { max-width: none !important; padding: 0 !important }
-html { font-size: 13px }
-pre { font-size: 10px !important; white-space: pre-wrap !important }
-pre, figure, img, .math, mjx-container, tr, .admonition
-    { break-inside: avoid }
+pre { font-size: 0.72rem !important; white-space: pre-wrap !important }
+figure, img, tr { break-inside: avoid }
 h1, h2, h3, h4 { break-after: avoid }
-section > h1 { break-before: page }
+[id^="document-"] + section { break-before: page }
 img { max-height: 225mm }
-table { font-size: 11px; width: 100% !important; display: table !important }
-.tocwrapper, .toctree-wrapper { break-before: auto }
+table { font-size: 0.85rem; width: 100% !important; display: table !important }
+"""
+PREPARE = """
+for (const one of document.querySelectorAll("details")) one.open = true;
+for (const one of document.querySelectorAll(
+    "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
+  if (one.offsetHeight < 480) one.style.breakInside = "avoid";
+}
 """
 
 
@@ -73,10 +79,9 @@ def print_page(page, out):
         tab.set_default_timeout(1_200_000)
         tab.goto(page.as_uri())
         tab.evaluate("window.MathJax?.startup?.promise")
-        tab.evaluate("""document.querySelectorAll("details").forEach(
-            (one) => { one.open = true; })""")
         tab.add_style_tag(content=ON_PAPER)
-        tab.pdf(path=out, format="A4", outline=True, tagged=True,
+        tab.evaluate(PREPARE)
+        tab.pdf(path=out, format="A4", scale=0.82, outline=True, tagged=True,
                 print_background=True, display_header_footer=True,
                 header_template="<span></span>",
                 footer_template="<div style='width: 100%; font-size: 8px; "
