@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -32,6 +34,22 @@ def require():
             torch = require("torch")
     """
     return _require
+
+
+@pytest.fixture(scope="module")
+def tab(require):
+    """A tab of a browser without a window. It needs Chromium or Chrome on
+    the PATH, and what `make test-long` installs."""
+    playwright = require("playwright.sync_api")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not program:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} on the PATH")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program)
+        tab = browser.new_page()
+        tab.set_default_timeout(300_000)        # a busy machine, long pages
+        yield tab
+        browser.close()
 
 
 def _require(name):

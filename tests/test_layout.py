@@ -119,8 +119,8 @@ def forbidden(path, text=None):
         return []
     targets = {unit_of(m) for m in imports(path, text)} - {unit}
     if unit in LEAVES:
-        skipped = {"extras"} if unit == "show" else set()
-        return sorted(targets & set(LEAVES) - skipped)
+        friend = {"show": "extras", "extras": "show"}.get(unit)   # drawing
+        return sorted(targets & set(LEAVES) - {friend})
     assert unit in ARROWS, f"{path.name}: give it a line in ARROWS"
     return sorted(targets - below(unit))
 
