@@ -8,12 +8,13 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 TESTS := tests --ignore=tests/exercises --ignore=tests/benchmarks
 
-.PHONY: help venv book test test-long test-lowest lint exercises check \
+.PHONY: help venv book pdf test test-long test-lowest lint exercises check \
 	chapters benchmark clean
 
 help:
 	@echo "make book         render the book into book/html; OPEN=1 opens it,"
 	@echo "                  STRICT=1 fails on any warning"
+	@echo "make pdf          print the book into book/tinygen.pdf"
 	@echo "make exercises    copy the exercise notebooks to answers/"
 	@echo "make check        check the answers"
 	@echo "make test         the tests, up to 3 minutes once compiled"
@@ -47,6 +48,10 @@ $(READY_DEV): $(READY)
 
 book: $(READY)
 	@$(PY) book/build.py $(if $(STRICT),--strict) $(if $(OPEN),--open)
+
+# By Chromium, which has to be there
+pdf: $(READY_DEV)
+	@$(PY) book/pdf.py
 
 test: $(READY)
 	$(PY) -m pytest $(TESTS)

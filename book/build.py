@@ -27,22 +27,23 @@ LEFT_OUT = (".buildinfo", ".doctrees", "_sources", "objects.inv",
             "_static/*-macros.html")
 
 
-def render(folder, strict):
+def render(folder, strict, builder="html"):
     """Run Jupyter Book; returns the folder of pages."""
     command = [
         sys.executable, "-c", JUPYTER_BOOK, "build", str(ROOT),
         "--config", str(ROOT / "book/_config.yml"),
         "--toc", str(ROOT / "book/_toc.yml"), "--path-output", str(folder),
-        "-n", "-q"]
+        "--builder", builder, "-n", "-q"]
     if strict:
         command += ["-W", "--keep-going"]
     # Time and hash seed would else reach the pages
     fixed = {"SOURCE_DATE_EPOCH": "1767225600", "PYTHONHASHSEED": "0",
-             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore"}
+             "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore",
+             "PYTHONPATH": str(ROOT / "book")}              # printing.py
     done = subprocess.run(command, cwd=ROOT, env=os.environ | fixed,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           encoding="utf-8", check=False)
-    pages = folder / "_build/html"
+    pages = folder / "_build" / builder
     said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)      # no colours
     if done.returncode or not (pages / "index.html").exists():
         print(said)

@@ -65,7 +65,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 FAST = os.environ.get("TINYGEN_FAST", "") not in ("", "0")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-IN_A_PAGE = {"TINYGEN_PROGRESS": "0",
+IN_A_PAGE = {"TINYGEN_PROGRESS": "0", "TINYGEN_WIDGETS": "0",
              "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 TIMES = re.compile(r"^\*Reading: .*\n\n?", re.M)     # see say_times
 TRAINS = re.compile(r"\bfit\(|\.step\(")

@@ -2,6 +2,9 @@
 
 import importlib
 import os
+import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -32,6 +36,22 @@ def require():
     return _require
 
 
+@pytest.fixture(scope="module")
+def tab(require):
+    """A tab of a browser without a window. It needs Chromium or Chrome on
+    the PATH, and what `make test-long` installs."""
+    playwright = require("playwright.sync_api")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not program:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} on the PATH")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program)
+        tab = browser.new_page()
+        tab.set_default_timeout(300_000)        # a busy machine, long pages
+        yield tab
+        browser.close()
+
+
 def _require(name):
     if name == "data":
         folder = os.environ.get("TINYGEN_DATA")
@@ -51,3 +71,36 @@ def _absent(name, reason):
     if name.partition(".")[0] in asked:
         pytest.fail(f"{reason}, and TINYGEN_REQUIRE asks for it")
     pytest.skip(reason)
+
+
+CHILD = """
+import sys
+def most():
+    with open("/proc/self/status") as file:
+        return next(int(l.split()[1]) for l in file if l.startswith("VmHWM"))
+{setup}
+before = most()
+try:
+    print({expression})
+except Exception as error:
+    print(type(error).__name__, error)
+print(most() - before >> 10)
+"""
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """measured(setup, expression, *argv): what a process of its own prints
+    for the value or its error, and how many MB more it needed for that."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux tells how much memory was needed")
+
+    def run(setup, expression, *argv):
+        code = CHILD.format(setup=setup, expression=expression)
+        done = subprocess.run([sys.executable, "-c", code, *map(str, argv)],
+                              text=True, capture_output=True, timeout=300,
+                              cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        *printed, megabytes = done.stdout.splitlines()
+        return "\n".join(printed), int(megabytes)
+    return run

@@ -5,14 +5,12 @@ A page takes seconds. It needs Chromium or Chrome on the PATH, and what
 `make test-long` installs.
 """
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 HTML = Path(__file__).resolve().parent.parent / "book/html"
 PAGES = [p for p in sorted(HTML.rglob("*.html")) if p.name != "index.html"]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # In the theme's templates, on every page; anything else is ours to mend
 THEME = {"label-content-name-mismatch", "summary-name", "region"}
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
@@ -21,21 +19,6 @@ FORMULAS = {"exclude": ["mjx-container"]}       # coloured as the text is
 pytestmark = pytest.mark.long
 pages = pytest.mark.parametrize(
     "path", PAGES, ids=lambda p: p.relative_to(HTML).as_posix())
-
-
-@pytest.fixture(scope="module")
-def tab(require):
-    """A tab of a browser without a window."""
-    playwright = require("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not program:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} on the PATH")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program)
-        tab = browser.new_page()
-        tab.set_default_timeout(300_000)        # a busy machine, long pages
-        yield tab
-        browser.close()
 
 
 def load(tab, path, width):

@@ -201,3 +201,105 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     assert "(File too large)" in done.stdout, done.stderr
     assert np.array_equal(checkpoint.load(path)[0]["w"], np.zeros(3))
     assert list(tmp_path.iterdir()) == [path]
+
+
+# ---- files from strangers ------------------------------------------------
+
+def built(path, header, body=b"", size=None):
+    """A safetensors file of this header, which may be bytes or JSON."""
+    if not isinstance(header, bytes):
+        header = json.dumps(header).encode()
+    length = len(header) if size is None else size
+    path.write_bytes(length.to_bytes(8, "little") + header + body)
+
+
+def meta(**more):
+    return {"__metadata__": {"tinygen": json.dumps(
+        {"format": checkpoint.FORMAT, **META, **more})}}
+
+
+def entry(dtype, shape, size):
+    return {"w": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}
+
+
+BOMBS = {
+    "header of 2^60 bytes": lambda p: built(p, b"{}", size=2**60),
+    "header of 2^64 - 1 bytes": lambda p: built(p, b"{}", size=2**64 - 1),
+    "header longer than the file": lambda p: built(p, b"{}", size=90_000_000),
+    "tensor of 2^60 numbers": lambda p: built(
+        p, meta() | entry("F32", [2**30, 2**30], 4), bytes(4)),
+    "sizes that overflow": lambda p: built(
+        p, meta() | entry("F32", [2**32, 2**32], 0)),
+    "none of very many": lambda p: built(
+        p, meta() | entry("F32", [0, 2**62, 2**62], 0)),
+    "data behind the end": lambda p: built(
+        p, meta() | entry("F32", [1], 2**40), bytes(4)),
+    "nested lists in the file's header": lambda p: built(
+        p, b'{"a":' + b"[" * 10**6 + b"]" * 10**6 + b"}"),
+    "nested lists in tinygen's header": lambda p: built(
+        p, {"__metadata__": {"tinygen": "[" * 10**6}}),
+    "a number NumPy does not have": lambda p: built(
+        p, meta() | entry("BF16", [2], 4), bytes(4)),
+    "one byte of a number of eight": lambda p: built(
+        p, meta() | entry("F8_E4M3", [4], 4), bytes(4)),
+}
+
+
+READ_ALL = """
+from tinygen import checkpoint
+def read(path):
+    try:
+        print("read", checkpoint.load(path))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_what_a_header_claims_is_not_believed(tmp_path, measured):
+    paths = [tmp_path / f"{bomb}.safetensors" for bomb in BOMBS]
+    for path in paths:
+        BOMBS[path.stem](path)
+    said, megabytes = measured(READ_ALL, "[*map(read, sys.argv[1:])]", *paths)
+    *lines, _ = said.splitlines()
+    assert len(lines) == len(paths) and megabytes < 50
+    for line, path in zip(lines, paths):
+        assert line.startswith(f"ValueError {path}"), line
+
+
+def test_a_file_of_ten_gigabytes_is_not_read(tmp_path, measured):
+    path = tmp_path / "c.safetensors"
+    size = 10 * 2**30
+    built(path, meta() | entry("U8", [size], size))
+    with open(path, "ab") as file:
+        file.truncate(file.tell() + size)   # a hole: no disk is needed
+    said, megabytes = measured(
+        "from tinygen import checkpoint", "checkpoint.load(sys.argv[1])",
+        path)
+    assert "is too large (more than 2048 MB)" in said
+    assert str(path) in said and megabytes < 50
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("model", ["gan"]), ("config", [1]), ("part", 3), ("note", "data"),
+    ("fixed", 1), ("columns", "step"), ("step", "7"), ("rng", []),
+    ("batches", 0), ("seconds", None)])
+def test_entries_of_another_kind_are_refused(key, value, tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, arrays(), META | {key: value})
+    with pytest.raises(ValueError, match="was not written by tinygen"):
+        checkpoint.load(path)
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    """What torch.save and np.save write may hold programs."""
+    import pickle
+    path, mark = tmp_path / "c.safetensors", tmp_path / "mark"
+
+    class Evil:
+        def __reduce__(self):
+            return open, (str(mark), "w")
+
+    path.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ValueError, match="no checkpoint"):
+        checkpoint.load(path)
+    assert not mark.exists()

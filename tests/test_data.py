@@ -1,81 +1,14 @@
-import gzip
-import hashlib
-import http.server
 import json
-import os
+import re
+import struct
 import subprocess
-import sys
-import threading
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tinygen import data
-
-SMALL = {"train-images-idx3-ubyte": (2051, (20, 28, 28)),
-         "train-labels-idx1-ubyte": (2049, (20,))}
-
-
-def idx(name):
-    """The bytes of a small IDX file."""
-    magic, shape = SMALL[name]
-    rng = np.random.default_rng(len(name))
-    header = b"".join(n.to_bytes(4, "big") for n in (magic, *shape))
-    return header + rng.integers(10, size=shape, dtype=np.uint8).tobytes()
-
-
-@pytest.fixture
-def small_mnist(monkeypatch, tmp_path):
-    """20 digits instead of 60,000, an empty cache, no TINYGEN_DATA."""
-    table = {name: (*SMALL[name], hashlib.sha256(idx(name)).hexdigest())
-             for name in SMALL}
-    monkeypatch.setattr(data, "MNIST_FILES", table)
-    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("TINYGEN_DATA", raising=False)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    return table
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    """A server on 127.0.0.1; mirror.answers[name] = bytes, or (bytes, the
-    length it promises). mirror.asked counts the requests."""
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            server.asked += 1
-            answer = server.answers.get(self.path[1:])
-            if answer is None:
-                self.send_error(404, "Not Found")
-                return
-            body, length = (answer if isinstance(answer, tuple)
-                            else (answer, len(answer)))
-            self.send_response(200)
-            self.send_header("Content-Length", str(length))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked = 0
-    server.answers = {f"{name}.gz": gzip.compress(idx(name)) for name in SMALL}
-    server.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever,
-                              kwargs={"poll_interval": 0.02})
-    thread.start()
-    monkeypatch.setattr(data, "MIRRORS", (server.url,))
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def expected():
-    images, labels = (np.frombuffer(idx(name), np.uint8) for name in SMALL)
-    return images[16:].reshape(20, 28, 28, 1), labels[8:]
-
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
@@ -240,137 +173,6 @@ def test_a_pool_of_none_gives_back_what_came():
     assert (pool(came, np.random.default_rng(0)) == 1).all()
 
 
-# ---- MNIST -----------------------------------------------------------------
-
-
-def test_the_real_mnist(require):
-    require("data")
-    images, labels = data.mnist()
-    assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8
-    assert labels.dtype == np.int64
-    assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert np.bincount(labels).tolist() == [
-        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    images, labels = data.mnist("test")
-    assert images.shape == (10000, 28, 28, 1)
-    assert labels[:5].tolist() == [7, 2, 1, 0, 4]
-
-
-def test_download_once(small_mnist, mirror, tmp_path):
-    images, labels = data.mnist()
-    want = expected()
-    assert np.array_equal(images, want[0]) and np.array_equal(labels, want[1])
-    images[0] = 0  # the reader's own copy, to write in
-    assert mirror.asked == 2
-    data.mnist()
-    assert mirror.asked == 2
-    names = sorted(p.name for p in (tmp_path / "cache" / "mnist").iterdir())
-    assert names == sorted(f"{name}.gz" for name in SMALL)
-
-
-def test_tinygen_data_comes_first(small_mnist, mirror, tmp_path, monkeypatch):
-    (tmp_path / "mnist").mkdir()
-    monkeypatch.setenv("TINYGEN_DATA", str(tmp_path))
-    images, labels = SMALL
-    (tmp_path / "mnist" / f"{images}.gz").write_bytes(
-        gzip.compress(idx(images)))
-    (tmp_path / "mnist" / labels).write_bytes(idx(labels))  # uncompressed
-    data.mnist()
-    assert mirror.asked == 0
-
-
-def damaged(name):
-    content = bytearray(idx(name))
-    content[-1] ^= 1
-    return gzip.compress(bytes(content))
-
-
-BAD = {
-    "checksum": (damaged, "SHA-256 is not the published one"),
-    "html": (lambda name: b"<!DOCTYPE html><p>Sign in</p>",
-             "begins with b'<!DOCTYPE html><'"),
-    "html-gz": (lambda name: gzip.compress(b"<html></html>"), "<html>"),
-    "truncated": (lambda name: gzip.compress(idx(name))[:-20], "damaged"),
-    "empty": (lambda name: b"", "not MNIST"),
-    "too long": (lambda name: gzip.compress(idx(name) + b"more"), "bytes"),
-    "bomb": (lambda name: gzip.compress(idx(name) + bytes(10**8)), "bytes"),
-    "other header": (lambda name: gzip.compress(
-        idx(name).replace(b"\x14", b"\x7f", 1)), "not MNIST"),
-    "cut": (lambda name: (gzip.compress(idx(name))[:-20], 10**6),
-            "cut off after|IncompleteRead|bytes read"),
-    "missing": (lambda name: None, "Not Found"),
-}
-
-
-@pytest.mark.parametrize("bad", BAD)
-def test_a_bad_download_is_refused_and_leaves_nothing(
-        bad, small_mnist, mirror, tmp_path):
-    make, words = BAD[bad]
-    first = next(iter(SMALL))
-    mirror.answers[f"{first}.gz"] = make(first)
-    with pytest.raises(ConnectionError, match=words) as caught:
-        data.mnist()
-    assert "sprites" in str(caught.value)
-    assert "TINYGEN_DATA" in str(caught.value)
-    assert not list((tmp_path / "cache" / "mnist").iterdir())
-    mirror.answers[f"{first}.gz"] = gzip.compress(idx(first))
-    assert np.array_equal(data.mnist()[0], expected()[0])
-
-
-def test_the_second_mirror_helps_out(small_mnist, mirror, monkeypatch):
-    monkeypatch.setattr(data, "MIRRORS", (mirror.url + "gone/", mirror.url))
-    assert np.array_equal(data.mnist()[0], expected()[0])
-
-
-def test_no_network_says_how_to_go_on(small_mnist, monkeypatch):
-    monkeypatch.setattr(data, "MIRRORS", ("http://127.0.0.1:9/",) * 2)
-    with pytest.raises(ConnectionError, match="sprites") as caught:
-        data.mnist()
-    message = str(caught.value)
-    assert message.count("http://127.0.0.1:9/") == 2
-    assert "TINYGEN_DATA" in message and "\n" not in message
-
-
-@pytest.mark.parametrize("bad", ["checksum", "html", "truncated", "bomb"])
-def test_a_bad_file_on_disk_is_named(bad, small_mnist, mirror, tmp_path):
-    place = tmp_path / "cache" / "mnist"
-    place.mkdir(parents=True)
-    first = next(iter(SMALL))
-    (place / f"{first}.gz").write_bytes(BAD[bad][0](first))
-    with pytest.raises(ValueError, match="delete it") as caught:
-        data.mnist()
-    assert str(place / f"{first}.gz") in str(caught.value)
-
-
-def test_two_processes_may_download_at_once(small_mnist, mirror, tmp_path):
-    code = (f"from tinygen import data; data.MIRRORS = [{mirror.url!r}]; "
-            f"data.MNIST_FILES = {small_mnist!r}; "
-            "print(data.mnist()[0].sum())")
-    both = [subprocess.Popen([sys.executable, "-c", code], text=True,
-                             stdout=subprocess.PIPE, env=dict(os.environ))
-            for _ in range(2)]
-    sums = [process.communicate(timeout=60)[0] for process in both]
-    assert sums == [f"{expected()[0].sum()}\n"] * 2
-    assert len(list((tmp_path / "cache" / "mnist").iterdir())) == 2
-
-
-def test_the_cache_folder_follows_the_system(monkeypatch, tmp_path):
-    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path))
-    assert data.cache_folder() == tmp_path
-    monkeypatch.delenv("TINYGEN_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    for system, parent in (("linux", "xdg"), ("win32", "local"),
-                           ("darwin", "Caches")):
-        monkeypatch.setattr(data.sys, "platform", system)
-        assert data.cache_folder().parts[-2:] == (parent, "tinygen")
-
-
-def test_unknown_split():
-    with pytest.raises(ValueError, match="not 'valid'"):
-        data.mnist("valid")
-
-
 # ---- a folder of images ----------------------------------------------------
 
 
@@ -486,3 +288,91 @@ def test_save_grid_refuses_and_writes_nothing(images, words, tmp_path):
     with pytest.raises(ValueError, match="extension"):
         data.save_grid(np.zeros((1, 4, 4, 3)), tmp_path / "g.nothing")
     assert not list(tmp_path.iterdir())
+
+
+# ---- images from strangers -------------------------------------------------
+
+
+def chunk(kind, body):
+    return (struct.pack(">I", len(body)) + kind + body
+            + struct.pack(">I", zlib.crc32(kind + body)))
+
+
+def png(width, height, more=b""):
+    """A black PNG of this size; large ones are small files."""
+    pack = zlib.compressobj(9)
+    rows = [pack.compress(bytes(3 * width + 1)) for _ in range(height)]
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(
+        ">II5B", width, height, 8, 2, 0, 0, 0)) + more + chunk(
+        b"IDAT", b"".join(rows) + pack.flush()) + chunk(b"IEND", b""))
+
+
+TEXT = zlib.compress(bytes(10**8))
+BOMBS = {
+    "60 million pixels": (lambda: png(60_000, 1000), "60000 x 1000 pixels"),
+    "4 thousand million": (lambda: png(65535, 1).replace(
+        struct.pack(">II", 65535, 1), struct.pack(">II", 65535, 65535)),
+        "bad header checksum|decompression bomb|broken|cannot identify"),
+    "100 MB of text": (lambda: png(8, 8, chunk(b"zTXt", b"a\0\0" + TEXT)),
+                       "too large"),
+    "100 MB of colours": (lambda: png(8, 8, chunk(b"iCCP", b"a\0\0" + TEXT)),
+                          "too large"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_that_makes_a_huge_image(bomb, tmp_path, measured):
+    make, words = BOMBS[bomb]
+    (tmp_path / "x.png").write_bytes(make())
+    said, megabytes = measured(
+        "from tinygen.data import folder; from PIL import Image; Image.init()",
+        "folder(sys.argv[1])", tmp_path)
+    assert said.startswith("ValueError") and "\n" not in said
+    assert re.search(rf"x\.png \(.*({words})", said)
+    assert megabytes < 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "TIFF", "JPEG"])
+def test_the_largest_image_that_is_read_fits_the_memory(
+        kind, tmp_path, measured):
+    Image.new("RGB", (12_000, 4_000)).save(tmp_path / "x.png", kind)
+    said, megabytes = measured(
+        "from tinygen.data import folder; from PIL import Image; Image.init()",
+        "folder(sys.argv[1]).shape", tmp_path)
+    assert said == "(1, 28, 28, 3)" and megabytes < 1000
+
+
+def test_an_image_file_of_ten_gigabytes_is_not_read(tmp_path, measured):
+    with open(tmp_path / "x.webp", "wb") as file:
+        file.write(b"RIFF\xff\xff\xff\xffWEBPVP8L")
+        file.truncate(10**10)
+    said, megabytes = measured("from tinygen.data import folder",
+                               "folder(sys.argv[1])", tmp_path)
+    assert "x.webp is too large (more than 256 MB)" in said and megabytes < 50
+
+
+def test_a_program_in_place_of_an_image_is_not_run(tmp_path, monkeypatch):
+    """An EPS file is PostScript, which Pillow hands to Ghostscript."""
+    rgb = Image.new("RGB", (8, 8))
+    for name in ("x.png", "y.eps"):
+        rgb.save(tmp_path / name, "EPS")
+    monkeypatch.setattr(subprocess, "Popen", None)
+    monkeypatch.setattr(subprocess, "check_call", None)
+    with pytest.raises(ValueError, match="none of its 2 image files.*"
+                       "x.png .cannot identify.*y.eps .cannot identify"):
+        data.folder(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, -1, 5000, 10**9])
+def test_folder_refuses_a_size(size, tmp_path):
+    write(tmp_path / "a.png", np.zeros((9, 9, 3)))
+    with pytest.raises(ValueError, match="from 1 to 4096, not"):
+        data.folder(tmp_path, size)
+
+
+def test_odd_notes_in_a_good_image_are_passed_over(tmp_path):
+    """Pillow would warn of the EXIF, in a line that names no file."""
+    write(tmp_path / "a.jpg", np.zeros((9, 9, 3)),
+          exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
+    assert data.folder(tmp_path, 8).shape == (1, 8, 8, 3)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -109,3 +110,67 @@ def test_a_damaged_file_of_pairs(monkeypatch, tmp_path):
         spoil()
         with pytest.raises(ValueError, match="emoji32.npz is damaged"):
             data.emoji()
+
+
+# ---- pairs from strangers --------------------------------------------------
+
+
+def npy(shape, body, descr="|u1"):
+    header = (f"{{'descr': {descr!r}, 'fortran_order': False, "
+              f"'shape': {shape!r}, }}").encode()
+    return (b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little")
+            + header + body)
+
+
+def packed(path, members, kind=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, content in members.items():
+            with archive.open(name, "w") as file:
+                for piece in content if not isinstance(
+                        content, bytes) else [content]:
+                    file.write(piece)
+
+
+EVIL = b"cbuiltins\nopen\n(S'mark'\nS'w'\ntR."   # a pickle that makes a file
+BOMBS = {
+    "a shape of 2^60": lambda p: packed(p, dict.fromkeys(
+        ("noto.npy", "twemoji.npy"), npy((2**60,), b"1234"))),
+    "1 GB of zeros": lambda p: packed(p, {
+        "noto.npy": [bytes(10**6)] * 1000, "twemoji.npy": b""}),
+    "a pickle": lambda p: packed(p, dict.fromkeys(
+        ("noto.npy", "twemoji.npy"), npy((1,), EVIL, "|O"))),
+    "a bare pickle": lambda p: p.write_bytes(EVIL),
+    "paths that lead out": lambda p: packed(p, {
+        "../noto.npy": b"x", "/tmp/twemoji.npy": b"x"}),
+    "another packing": lambda p: packed(p, {
+        "noto.npy": b"x", "twemoji.npy": b"x"}, zipfile.ZIP_LZMA),
+    "half a file": lambda p: (
+        np.savez(p, noto=np.zeros(9), twemoji=np.zeros(9)),
+        p.write_bytes(p.read_bytes()[:-30])),
+    "header of 65 thousand": lambda p: packed(p, dict.fromkeys(
+        ("noto.npy", "twemoji.npy"), b"\x93NUMPY\x01\0\xff\xff" + b"(" * 99)),
+}
+
+
+READ_ALL = """
+import os
+from tinygen import emoji
+os.chdir(os.path.dirname(sys.argv[1]))
+def read(path):
+    try:
+        print("read", emoji._read_pairs(path))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_pairs_that_would_fill_the_memory_or_run(tmp_path, measured):
+    paths = [tmp_path / f"{bomb}.npz" for bomb in BOMBS]
+    for path in paths:
+        BOMBS[path.stem](path)
+    said, megabytes = measured(READ_ALL, "[*map(read, sys.argv[1:])]", *paths)
+    *lines, _ = said.splitlines()
+    assert len(lines) == len(paths) and megabytes < 50
+    for line, path in zip(lines, paths):
+        assert line.startswith(f"ValueError {path} is damaged"), line
+    assert set(tmp_path.iterdir()) == set(paths)    # and no file "mark"

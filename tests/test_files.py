@@ -76,3 +76,75 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         with pytest.raises(OSError, match="a file is in its place") as e:
             writable_folder(bad)
         assert str(bad) in str(e.value)
+
+
+# ---- damaged and hostile files ---------------------------------------------
+
+NAMES = ("checkpoint", "history", "image", "idx", "idx.gz", "npz", "notebook")
+
+
+@pytest.fixture
+def fuzz(monkeypatch, root):
+    """The module tests/reliability/fuzz_loaders.py."""
+    pytest.importorskip("resource")
+    monkeypatch.syspath_prepend(root / "tests" / "reliability")
+    monkeypatch.setenv("TINYGEN_PROGRESS", "0")
+    from tinygen import emoji, mnist
+    for place, name in (mnist, "MNIST_FILES"), (emoji, "PAIRS_SHA256"):
+        monkeypatch.setattr(place, name, getattr(place, name))
+    import fuzz_loaders
+    return fuzz_loaders
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_damaged_file_gets_a_clear_sentence(name, fuzz):
+    finds, counts = fuzz.run(name, 30)
+    assert finds == [] and sum(counts.values()) == 30
+    assert list(fuzz.LOADERS) == list(NAMES)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_thousands_of_damaged_files_get_clear_sentences(name, fuzz):
+    """100,000 of each: see tests/README.md."""
+    finds, counts = fuzz.run(name, 2000, seed=7)
+    assert finds == [] and len(counts) > 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_of_any_kind_get_a_clear_sentence(name, fuzz, tmp_path):
+    """Not changed files, but what hypothesis thinks of, and shrinks."""
+    hypothesis = pytest.importorskip("hypothesis")
+    from hypothesis import strategies as st
+    loader = fuzz.LOADERS[name](tmp_path)
+    start = st.sampled_from([b"", *(s[:n] for s in loader.seeds
+                                    for n in (4, 16, 64))])
+
+    @hypothesis.settings(max_examples=1000, deadline=None, database=None)
+    @hypothesis.given(start, st.binary(max_size=200))
+    def anything(head, tail):
+        _, find = fuzz.judge(loader, head + tail)
+        assert find is None
+
+    anything()
+
+
+def test_what_is_no_clear_sentence_is_a_find(fuzz, tmp_path):
+    class Loader:
+        error, name, memory, path = ValueError, "x", 10, tmp_path / "x"
+
+        def __init__(self, read):
+            self.read = read
+
+    def raising(error):
+        def read():
+            raise error
+        return read
+
+    for read in (raising(KeyError("x")), raising(ValueError("which?")),
+                 raising(ValueError("x is\nbad")),
+                 lambda: sum(range(10**8))):
+        assert fuzz.judge(Loader(read), b"")[1]
+    for read in (raising(ValueError("x is bad")), lambda: None):
+        assert fuzz.judge(Loader(read), b"")[1] is None

@@ -1,5 +1,7 @@
 """Lifting: what is taken from a notebook, however it was edited."""
 import json
+import os
+import time
 
 import pytest
 
@@ -155,3 +157,83 @@ def test_a_script_is_one_cell(tmp_path):
     path = tmp_path / "answers.py"
     path.write_text("def f():\n    return 1\n")
     assert len(Lifted(notebook_cells(path)).makers("f")) == 1
+
+
+# ---- notebooks from strangers ----------------------------------------------
+
+
+def saved(path, *sources):
+    path.write_text(json.dumps({"cells": [
+        {"cell_type": "code", "source": source} for source in sources]}))
+    return path
+
+
+@pytest.mark.parametrize("source", [
+    "x = -" + "-" * 5000 + "1", "x = a" + ".a" * 3000,
+    "x = 0x" + "f" * 5000, "x = " + "[" * 5000, "x = '\ud800'",
+    "x = '\0'"])
+def test_code_that_python_refuses_is_a_broken_cell(source, tmp_path):
+    """Python writes 20,000 bits as hex, and cannot print them as a number."""
+    path = saved(tmp_path / "n.ipynb", source, "def f():\n    return 1")
+    made = Lifted(notebook_cells(path))
+    assert len(made.broken) == 1 and len(made.makers("f")) == 1
+
+
+@pytest.mark.parametrize("source", [
+    "\n" * 250_000 + "x", "(" + " " * 250_000 + "x ? y", "f\n" * 100_000,
+    "f = a0\n" + "".join(f"a{i} = a{i + 1}\n" for i in range(5000)),
+    "!ls\n" * 60_000])
+def test_nothing_takes_time_that_grows_with_the_square(source, tmp_path):
+    path = saved(tmp_path / "n.ipynb", source)
+    began = time.process_time()
+    made = Lifted(notebook_cells(path))
+    made.mentions("f")
+    made.pieces("f")
+    assert time.process_time() - began < 5      # most take 0.1 s
+
+
+HUGE = {
+    "1 GB": (lambda file: file.truncate(10**9), "more than 128 MB", 200),
+    "10,000,001 values": (lambda file: file.write(
+        b'{"cells": [' + b"0," * (10**7 + 1) + b"0]}"), "too many values",
+        60),
+    "10,000,000 levels": (lambda file: file.write(b"[" * 10**7),
+                          "is JSON, but not a notebook", 60),
+    "10,000,000 objects": (lambda file: file.write(
+        b'{"cells": [' + b"{}," * (10**7 - 1) + b"{}]}"),
+        "no list of cells", 1100),
+    "20,000 cells": (lambda file: file.write(json.dumps({"cells": [
+        {"cell_type": "code", "source": "x"}] * 20_000}).encode()),
+        "in 20,000 cells", 60),
+    "a million letters of code": (lambda file: file.write(json.dumps({
+        "cells": [{"cell_type": "code", "source": "x" * 10**6}]}).encode()),
+        "1,000,000 characters of code", 60),
+}
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_notebook_that_would_fill_the_memory(kind, tmp_path, measured):
+    write, words, most = HUGE[kind]
+    path = tmp_path / "n.ipynb"
+    with open(path, "wb") as file:
+        write(file)
+    said, megabytes = measured(
+        "from tinygen.exercises import lifting",
+        "lifting.notebook_cells(sys.argv[1])", path)
+    assert said.startswith(f"Unreadable {path}") and words in said
+    assert megabytes < most
+
+
+def test_100_mb_of_outputs_are_passed_over(tmp_path):
+    path = tmp_path / "n.ipynb"
+    path.write_text(json.dumps({"cells": [{
+        "cell_type": "code", "source": "def f(): pass",
+        "outputs": [{"text": "1 2 " * (10**8 // 4)}]}]}))
+    assert notebook_cells(path)[0].source == "def f(): pass"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "n.ipynb")
+    with pytest.raises(Unreadable, match="n.ipynb is not a notebook"):
+        notebook_cells(tmp_path / "n.ipynb")

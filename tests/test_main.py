@@ -553,3 +553,13 @@ def test_a_run_of_fit_goes_on_from_the_command_line(run, tmp_path):
     code, _, err = run("train", "gan", "--resume", "--data", "pictures",
                        "--out", "run", "--steps", 2)
     assert code == 0, err
+
+
+@pytest.mark.parametrize("names", [5, ["a", 5], {"a": 1}, [["a"]]])
+def test_a_file_that_names_its_images_oddly(run, tmp_path, names):
+    model = tg.models.build("cyclegan", {"size": 8, "width": 1, "pool": 0})
+    path = tmp_path / "c.safetensors"
+    training.save_sampler(path, model, "generators", data=names)
+    _, meta = checkpoint.load(path)
+    assert meta["note"] == {"data": names}
+    refused(run("sample", path), "c.safetensors", "names its images")

@@ -1,6 +1,7 @@
 """The registry of models: from a name and a dict of settings to a model."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -60,3 +61,18 @@ def test_state_and_config_rebuild_the_model(name):
 def test_errors(name, settings, message):
     with pytest.raises(ValueError, match=message):
         build(name, settings)
+
+
+@pytest.mark.parametrize("name, settings", [
+    ("gan", {"width": 10**6}), ("gan", {"noise": 10**9}),
+    ("gan", {"size": 4 * 10**6}), ("vae", {"width": 10**6}),
+    ("vae", {"latent": 10**9}), ("cyclegan", {"width": 10**5}),
+    ("cyclegan", {"blocks": 10**9}), ("cyclegan", {"pool": 10**15}),
+    ("gan", {"channels": 10**10})])
+def test_a_file_asks_for_a_model_that_no_memory_holds(name, settings):
+    """At once, and not when the memory is full."""
+    began = time.process_time()
+    with pytest.raises(ValueError, match="far more weights|do not fit a|"
+                       "of memory, and this computer"):
+        build(name, SMALL[name] | settings, most=10**6)
+    assert time.process_time() - began < 1

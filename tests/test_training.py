@@ -853,3 +853,34 @@ def test_the_files_of_others_stay(tmp_path):
     tg.fit(Toy(), images(), 1, batch=4, out=tmp_path, progress=False)
     assert theirs.read_text() == "chapter 1"
     assert (tmp_path / ".foo.parts").is_dir() and not ours.exists()
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"a,b\n1\n", b"a\nx\n", b"a\n\xff\n", b"a\n\0\n",
+    b"a\n" + b"1" * 200_000 + b"\n", b"a\n1,2\n"])
+def test_what_is_no_history_is_named(content, tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="csv is no history .") as caught:
+        History.from_csv(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_history_of_a_gigabyte_is_not_read(tmp_path, measured):
+    with open(tmp_path / "history.csv", "wb") as file:
+        file.truncate(10**9)
+    said, megabytes = measured(
+        "from tinygen.training import History",
+        "History.from_csv(sys.argv[1])", tmp_path / "history.csv")
+    assert "(more than 128 MB)" in said and megabytes < 50
+
+
+def test_a_small_file_that_asks_for_a_huge_model(tmp_path, measured):
+    path = tmp_path / "c.safetensors"
+    tg.checkpoint.save(path, {"w": np.zeros(3, np.float32)}, {
+        "model": "gan", "config": {"width": 4096, "size": 64}, "part": "g"})
+    said, megabytes = measured("from tinygen import training",
+                               "training.load_model(sys.argv[1])", path)
+    assert said.startswith(f"ValueError {path}: ")
+    assert "far more weights" in said or "of memory" in said
+    assert megabytes < 200

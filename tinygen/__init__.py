@@ -105,6 +105,7 @@ _LAZY = {
     "diagnose": "tinygen.training:diagnose",
     "summary": "tinygen.summary:summary",
     "check": "tinygen.exercises:check",
+    "explore": "tinygen.extras.explore",
     "warmup": "tinygen.engine.kernels:warmup",
 }
 

@@ -99,7 +99,7 @@ def stored_run(out, given):
     if not (out / training.CHECKPOINT).exists():
         raise FileNotFoundError(f"there is no run to resume in {out}: start "
                                 "one without --resume")
-    model, meta = training.load_model(out / training.CHECKPOINT)
+    model, meta = load_model(out)
     stored = meta["config"] | meta.get("fixed", {}) | meta.get("note", {})
     if given["model"] != model.name:
         raise ValueError(f"the run in {out} holds a {model.name}, not a "
@@ -185,8 +185,14 @@ def plain_warnings():
 def load_model(run):
     """(model, header) from a run's folder or a file."""
     from tinygen import training
-    return training.load_model(
+    model, header = training.load_model(
         run / training.CHECKPOINT if run.is_dir() else run)
+    names = header.get("note", {}).get("data", [])
+    for name in names if isinstance(names, list) else [names]:
+        if not isinstance(name, str):
+            raise ValueError(f"{run} names its images in no way that tinygen "
+                             f"does ({name!r}): train a new one")
+    return model, header
 
 
 def data_of(args, header):

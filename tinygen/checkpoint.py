@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import replacing
+from .files import check_size, replacing
 
 FORMAT = 2      # 1 had no checksum: such files load, unchecked
+# What training asks of these entries of the header, if they are there
+KINDS = {"model": str, "config": dict, "part": str, "note": dict,
+         "fixed": dict, "columns": list, "step": int, "seconds": (int, float),
+         "rng": dict, "batches": (dict, list)}
 MEND = "train a new one, or copy the file again from where it came"
 
 
@@ -61,11 +65,12 @@ def load(path):
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}: name a "
                                 "run's folder or a .safetensors file")
+    check_size(path, 1 << 31)
     try:
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")
             meta, version = _read_header(path, header)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            arrays = {name: _tensor(file, name) for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(f"{path} is cut short or no checkpoint "
                          f"({error}): {MEND}") from None
@@ -80,16 +85,30 @@ def load(path):
     return arrays, meta
 
 
+def _tensor(file, name):
+    """An array of the file; SafetensorError for one that NumPy cannot hold.
+    """
+    from safetensors import SafetensorError
+    try:
+        return file.get_tensor(name)
+    except Exception as error:  # of many kinds: for bfloat16 a TypeError
+        raise SafetensorError(f"{name}: {error}") from None
+
+
 def _read_header(path, header):
     try:
         meta = json.loads(header)
         version = meta.pop("format")
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
         raise ValueError(f"{path} was not written by tinygen: {MEND}"
                          ) from None
     if version not in range(1, FORMAT + 1):
         raise ValueError(f"{path} has format {version}, this tinygen reads "
                          f"up to {FORMAT}: install the newer tinygen")
+    for key, kind in KINDS.items():
+        if key in meta and not isinstance(meta[key], kind):
+            raise ValueError(f"{path} was not written by tinygen ({key} is a "
+                             f"{type(meta[key]).__name__}): {MEND}")
     return meta, version
 
 

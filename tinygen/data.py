@@ -3,28 +3,23 @@
 Loaders return uint8 [n, H, W, C]; models see float32 in [-1, 1].
 """
 
-import gzip
-import hashlib
-import http.client
 import math
-import os
-import sys
-import urllib.request
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from .emoji import emoji
-from .files import replacing, writable_folder
+from .files import check_size, replacing
+from .mnist import MNIST_FILES, cache_folder, find_mnist, mnist
 from .progress import Progress
 from .sprites import SPRITE_NAMES, sprite_pairs, sprites
 
-__all__ = ["SPRITE_NAMES", "Batches", "ImagePool", "Unpaired", "as_float",
-           "batches", "cache_folder", "check_batch", "check_shape", "emoji",
-           "folder", "in_range", "mnist", "read_folder", "save_grid",
-           "sprite_pairs", "sprites", "to_float", "to_uint8"]
+__all__ = ["MNIST_FILES", "SPRITE_NAMES", "Batches", "ImagePool", "Unpaired",
+           "as_float", "batches", "cache_folder", "check_batch",
+           "check_shape", "emoji", "find_mnist", "folder", "in_range",
+           "mnist", "read_folder", "save_grid", "sprite_pairs", "sprites",
+           "to_float", "to_uint8"]
 
 # ---- numbers <-> pixels ----------------------------------------------------
 
@@ -225,135 +220,12 @@ class ImagePool:
         return shown
 
 
-# ---- MNIST -----------------------------------------------------------------
-
-MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
-           "https://storage.googleapis.com/cvdf-datasets/mnist/")
-
-# name -> IDX header, shape, SHA-256 of the uncompressed bytes
-MNIST_FILES = {
-    "train-images-idx3-ubyte": (
-        2051, (60000, 28, 28),
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-    "train-labels-idx1-ubyte": (
-        2049, (60000,),
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
-    "t10k-images-idx3-ubyte": (
-        2051, (10000, 28, 28),
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
-    "t10k-labels-idx1-ubyte": (
-        2049, (10000,),
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-}
-
-
-def cache_folder():
-    """Where downloads go: $TINYGEN_CACHE, or the system's cache folder."""
-    if os.environ.get("TINYGEN_CACHE"):
-        return Path(os.environ["TINYGEN_CACHE"])
-    home = Path.home()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "tinygen"
-
-
-def mnist(split="train"):
-    """(uint8 [n, 28, 28, 1], labels int64 [n]); "train" 60,000, "test"
-    10,000 digits, 255 the ink.
-
-    Read from $TINYGEN_DATA/mnist, else from cache_folder()/mnist, else
-    downloaded there once. The SHA-256 of the uncompressed bytes is checked
-    each time. ValueError: another split, a damaged file. ConnectionError:
-    not there, and no mirror could be reached.
-    Source: LeCun, Cortes and Burges, the MNIST database (CC BY-SA 3.0).
-    """
-    if split not in ("train", "test"):
-        raise ValueError(f'split is "train" or "test", not {split!r}')
-    start = {"train": "train", "test": "t10k"}[split]
-    images, labels = (_read_idx(find_mnist(name) or _download(name), name)
-                      for name in MNIST_FILES if name.startswith(start))
-    return images[..., None], labels.astype(np.int64)
-
-
-def find_mnist(name):
-    """The path of one of MNIST_FILES on this machine, or None."""
-    places = [cache_folder() / "mnist"]
-    if os.environ.get("TINYGEN_DATA"):
-        places.insert(0, Path(os.environ["TINYGEN_DATA"]) / "mnist")
-    found = (p / n for p in places for n in (f"{name}.gz", name))
-    return next((path for path in found if path.is_file()), None)
-
-
-def _read_idx(path, name):
-    """The array in an IDX file, compressed or not, checked three ways."""
-    magic, shape, sha256 = MNIST_FILES[name]
-    header = b"".join(n.to_bytes(4, "big") for n in (magic, *shape))
-    size = len(header) + math.prod(shape)
-    with open(path, "rb") as file:
-        start = file.read(2)
-    opened = gzip.open if start == b"\x1f\x8b" else open
-    try:
-        with opened(path, "rb") as file:
-            content = bytearray(file.read(size + 1))  # no more, come what may
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is damaged ({error}): delete it, and it "
-                         "is downloaded again") from None
-    wrong = None
-    if not content.startswith(header):
-        wrong = "is not MNIST (it begins with " + repr(bytes(content[:16]))
-    elif len(content) != size:
-        wrong = f"is not {name} (not {size} bytes uncompressed"
-    elif hashlib.sha256(content).hexdigest() != sha256:
-        wrong = "is damaged (its SHA-256 is not the published one"
-    if wrong:
-        raise ValueError(f"{path} {wrong}): delete it, and it is downloaded "
-                         "again")
-    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
-
-
-def _download(name):
-    """Fetch NAME.gz from the first mirror whose file is right."""
-    place = writable_folder(cache_folder() / "mnist") / f"{name}.gz"
-    failures = []
-    for mirror in MIRRORS:
-        try:
-            with replacing(place) as part:
-                _fetch(f"{mirror}{name}.gz", part)
-                _read_idx(part, name)
-            return place
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            failures.append(f"{mirror}: {reason}".replace(
-                str(part), "the file").split(": delete it")[0])
-    raise ConnectionError(
-        f"MNIST is not on this machine and could not be downloaded "
-        f"({'; '.join(failures)}): go on with the built-in sprites "
-        f"(tg.data.sprites, or --data sprites), or put its four files "
-        f"({name}.gz ...) into a folder mnist and set TINYGEN_DATA to the "
-        "folder that holds that one")
-
-
-def _fetch(url, path):
-    request = urllib.request.Request(url, headers={"User-Agent": "tinygen"})
-    limit = 1 << 26  # the largest file has 2^24 bytes
-    with (urllib.request.urlopen(request, timeout=30) as source,
-          open(path, "wb") as file):
-        size = int(source.headers.get("Content-Length", 0))
-        with Progress(size >> 10, "KB of " + url.split("/")[-1]) as line:
-            done = 0
-            while (piece := source.read(1 << 16)) and done < limit:
-                file.write(piece)
-                done += len(piece)
-                line.update(done >> 10)
-    if done < size:
-        raise ConnectionError(f"cut off after {done} of {size} bytes")
-
-
 # ---- a folder of images ----------------------------------------------------
+
+# Others are not opened, whatever their ending says: Pillow would hand an EPS
+# file, a program in PostScript, to Ghostscript to run.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+PIXELS, SIDE = 50_000_000, 4096
 
 
 def folder(path, size=28):
@@ -368,16 +240,18 @@ def read_folder(path, size=28):
     """(files, uint8 [n, size, size, 3]): the images below `path`, by name.
 
     Each is turned upright, cut to its central square, resized, and laid on
-    white where it is transparent. Files that cannot be read are skipped, and
-    a UserWarning names them. FileNotFoundError: no such folder; ValueError:
-    no image in it that can be read, or size < 1.
+    white where it is transparent. Files that cannot be read, and images of
+    more than 50 million pixels, are skipped, and a UserWarning names them.
+    FileNotFoundError: no such folder; ValueError: no image in it that can
+    be read, or a size that is not from 1 to 4096.
     """
     from PIL import Image
     path = Path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"{path} is not a folder of images")
-    if size < 1:
-        raise ValueError(f"size is a number of pixels, not {size}")
+    if not 1 <= size <= SIDE:
+        raise ValueError(f"size is a number of pixels from 1 to {SIDE}, not "
+                         f"{size}")
     known = Image.registered_extensions()
     files = [f for f in sorted(path.rglob("*")) if f.suffix.lower() in known
              and not f.name.startswith(".") and f.is_file()]
@@ -405,21 +279,31 @@ def read_folder(path, size=28):
 
 def _read_image(file, size):
     """One image file as uint8 [size, size, 3]."""
+    from PIL import Image
+    check_size(file, 1 << 28)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd notes in a good image
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(file, formats=FORMATS) as image:
+            return _to_square(image, size)
+
+
+def _to_square(image, size):
+    """An image, only opened as yet, as uint8 [size, size, 3]."""
     from PIL import Image, ImageOps
-    with warnings.catch_warnings():  # large is no error, as long as it opens
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(file)
-    with image:
-        image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16"):  # Pillow would clip at 255
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if image.mode in ("F", "I"):
-            raise ValueError(f"pixels of type {image.mode}, not 8 or 16 bits")
-        image = image.convert("RGBA")
-        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-        white = Image.new("RGBA", image.size, "white")
-        return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
+    image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more
+    if image.width * image.height > PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels: make it "
+                         "smaller")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # Pillow would clip at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("F", "I"):
+        raise ValueError(f"pixels of type {image.mode}, not 8 or 16 bits")
+    image = image.convert("RGBA")
+    image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    white = Image.new("RGBA", image.size, "white")
+    return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
 
 
 # ---- pictures out ----------------------------------------------------------

@@ -60,3 +60,9 @@ def writable_folder(path):
         raise type(error)(f"cannot write to the folder {path} ({why}): "
                           "choose another one") from None
     return path
+
+
+def check_size(path, most):
+    """ValueError for a file of more than `most` bytes: it is not read."""
+    if Path(path).stat().st_size > most:
+        raise ValueError(f"{path} is too large (more than {most >> 20} MB)")

@@ -24,7 +24,7 @@ from tinygen import checkpoint, diagnosis
 from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.layers import load_state, state
-from tinygen.files import replacing, writable_folder
+from tinygen.files import check_size, replacing, writable_folder
 from tinygen.interrupt import Interrupt
 from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
@@ -80,11 +80,15 @@ class History:
     @classmethod
     def from_csv(cls, path):
         """The History in a file. ValueError: it holds something else."""
-        with open(path, newline="", encoding="utf-8") as file:
-            names, *rows = csv.reader(file)
-        columns = zip(*rows, strict=True) if rows else [[]] * len(names)
-        return cls({name: list(map(float, column))
-                    for name, column in zip(names, columns, strict=True)})
+        check_size(path, 1 << 27)
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                names, *rows = csv.reader(file)
+            columns = zip(*rows, strict=True) if rows else [[]] * len(names)
+            return cls({name: list(map(float, column))
+                        for name, column in zip(names, columns, strict=True)})
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{path} is no history ({error})") from None
 
 
 def fit(model, images, steps, batch=32, seed=0, out=None, resume=False,
@@ -227,7 +231,7 @@ class Run:
             self.rng.bit_generator.state = meta["rng"]
             self.batches.load_state(meta["batches"])
             self.note = meta["note"] | self.note
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.path} cannot be resumed, for its header lacks "
                 f"something ({error}): start another run") from error
@@ -370,7 +374,8 @@ def load_model(path):
     from tinygen import models
     arrays, meta = checkpoint.load(path)
     try:
-        model = models.build(meta.get("model"), meta.get("config", {}))
+        most = 16 * sum(a.size for a in arrays.values()) + 2 ** 22
+        model = models.build(meta.get("model"), meta.get("config", {}), most)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     part = meta.get("part")

@@ -30,7 +30,10 @@ HERE = Path(__file__).parent
 COMMANDS = {"gan_mnist": "train gan --data mnist --steps 13500 --width 20"}
 
 # Trained by fit() on solid sprites: {name: (steps, settings)}
-ON_SPRITES = {"gan_sprites": (8000, {"width": 24, "lr": 4e-4})} | {
+ON_SPRITES = {
+    "gan_sprites": (8000, {"width": 24, "lr": 4e-4}),
+    "gan_sprites_small": (6000, {"width": 16, "noise": 32, "lr": 4e-4,
+                                 "average": 0.99})} | {
     f"gan_sprites_{loss}": (2500, {"width": 16, "lr": 5e-4, "loss": loss})
     for loss in ("non_saturating", "minimax", "least_squares", "hinge",
                  "wasserstein")}

@@ -18,11 +18,14 @@ from pathlib import Path
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 IMPORTS = (ast.Import, ast.ImportFrom)
-MAGIC = re.compile(r"\s*([%!?]|[\w., ]+=\s*[%!]|.*\?\s*$)")
+MAGIC = re.compile(r"[%!?]|[\w., ]+=\s*[%!]|.*\?$")
 CONFLICTED = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 CONFLICT = ("It holds git's conflict markers (<<<<<<<): keep one of the two"
             " versions, and delete the markers.")
 PYTHON_CELL = re.compile(r"%%(time|timeit|capture|prun)\b")
+# Beyond these a file takes minutes, or all the memory, and may be made to
+BYTES, VALUES, CELLS = 1 << 27, 10**7, 10**4
+CHARACTERS, MAGICS = 300_000, 20    # of code in all; in a cell
 
 
 class Unreadable(Exception):
@@ -55,10 +58,15 @@ def notebook_cells(path):
     """
     path = Path(path)
     text = notebook_text(path)
-    if path.suffix == ".py":
-        return [Cell(path.name, text)]
     try:
-        return _cells(json.loads(text))
+        cells = ([Cell(path.name, text)] if path.suffix == ".py"
+                 else _cells(json.loads(text)))
+        size = sum(len(cell.source) for cell in cells if cell.is_code)
+        if size > CHARACTERS or len(cells) > CELLS:
+            raise Unreadable(f"{path} is too large ({size:,} characters of"
+                             f" code in {len(cells):,} cells): keep only the"
+                             " cells of the exercises.")
+        return cells
     except ValueError as error:
         raise Unreadable(
             f"{path} is not a notebook, because it is not JSON: {error}. "
@@ -75,9 +83,15 @@ def notebook_text(path):
     if path.exists() and not path.is_file():
         raise Unreadable(f"{path} is not a notebook, because it is no file.")
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(BYTES + 1)
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > BYTES or data.count(b",") > VALUES:
+        why = (f"more than {BYTES >> 20} MB" if len(data) > BYTES
+               else "too many values")
+        raise Unreadable(f"{path} is too large ({why}): clear its outputs in"
+                         " Jupyter and save it again.")
     return data.decode(json.detect_encoding(data), "replace")
 
 
@@ -143,7 +157,7 @@ class Lifted:
 
     def mentions(self, name):
         """The cells whose text defines `name`, whether they work or not."""
-        pattern = re.compile(rf"^\s*def\s+{name}\b", re.MULTILINE)
+        pattern = re.compile(rf"^[ \t]*def\s+{name}\b", re.MULTILINE)
         return [cell for cell in self.cells if pattern.search(cell.source)]
 
     def where(self, statement):
@@ -165,8 +179,9 @@ class Lifted:
         known = set(dir(builtins)).union(
             {"np", "tg"}, given, *(s.makes for s in wanted))
         if needed - known:  # only then may a star import matter
+            kept = set(map(id, wanted))
             wanted = [s for s in self.statements
-                      if s in wanted or "*" in s.makes]
+                      if id(s) in kept or "*" in s.makes]
         return self._by_cell(wanted)
 
     def leads_to(self, name, other):
@@ -175,15 +190,17 @@ class Lifted:
 
     def _reached(self, name, given=()):
         """(statements, names) that `name` needs, itself included."""
-        needed, wanted = {name}, []
-        dead = self._overwritten()
-        while True:
-            found = [s for s in self.statements if id(s) not in dead
-                     and (s.makes | s.changes) & needed]
-            if len(found) == len(wanted):
-                return wanted, needed
-            wanted = found
-            needed = needed.union(*(s.uses for s in found)) - set(given)
+        binding, dead = {}, self._overwritten()
+        for s in self.statements:
+            for made in s.makes | s.changes if id(s) not in dead else ():
+                binding.setdefault(made, []).append(s)
+        needed, new, wanted = {name}, [name], set()
+        while new:
+            for s in binding.pop(new.pop(), ()):
+                wanted.add(id(s))
+                new += s.uses - needed.union(given)
+                needed |= s.uses.difference(given)
+        return [s for s in self.statements if id(s) in wanted], needed
 
     def _overwritten(self):
         """Functions and classes that a later one of the same name replaces."""
@@ -209,12 +226,12 @@ class Lifted:
 def _statements(source):
     """(source without magics, the facts of each statement to be kept)."""
     source, tree = parse(source)
+    kept = DEFINITIONS + ASSIGNMENTS + IMPORTS
     try:
-        return source, [
-            _facts(index, node) for index, node in enumerate(tree.body)
-            if isinstance(node, DEFINITIONS + ASSIGNMENTS + IMPORTS)]
-    except (RecursionError, MemoryError):
-        raise SyntaxError("nested too deeply") from None
+        return source, [_facts(index, node) for index, node
+                        in enumerate(tree.body) if isinstance(node, kept)]
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error) or "nested too deeply") from None
 
 
 def parse(source):
@@ -229,7 +246,7 @@ def parse(source):
         source = source.replace(first, "", 1)
         if not PYTHON_CELL.match(first):
             source = ""  # another language: %%bash, %%html
-    lines = source.split("\n")
+    lines, magics = source.split("\n"), 0
     while True:
         try:
             with warnings.catch_warnings():
@@ -243,7 +260,8 @@ def parse(source):
             line = lines[at] if 0 <= at < len(lines) else ""
             if CONFLICTED.match(line):
                 error.msg = CONFLICT.removesuffix(".")
-            if not MAGIC.match(line):
+            magics += 1
+            if not MAGIC.match(line.strip()) or magics > MAGICS:
                 raise
             # `pass`, so that an indented block does not become empty
             lines[at] = line[:len(line) - len(line.lstrip())] + "pass"

@@ -50,6 +50,23 @@ def check_sides(size, why, least=4, otherwise=""):
                          f"{max(least, round(size / 4) * 4)}{otherwise}")
 
 
+class Ration(np.random.Generator):
+    """default_rng(0) for at most so many weights: a file from a stranger may
+    ask for a model that no memory holds. ValueError before the first beyond.
+    """
+
+    def __init__(self, most):
+        super().__init__(np.random.PCG64(0))
+        self.left = most
+
+    def standard_normal(self, size=None, dtype=np.float64):
+        self.left -= math.prod(np.atleast_1d(size).tolist())
+        if self.left < 0:
+            raise ValueError("the model that it describes has far more "
+                             "weights than it holds")
+        return super().standard_normal(size, dtype)
+
+
 def memory():
     """Bytes of memory that this computer has; 64 GB where it does not say."""
     try:

@@ -1,0 +1,150 @@
+"""Make what the figures of the book that run in the page are made of.
+
+    python book/explore.py [NAME ...]           default: all models
+    python book/explore.py --runtime FOLDER     the runtime instead
+
+For each model book/_vendor/explore/NAME.js: an ONNX file with float16
+weights, and what its figure has to know. The picture that stands there until
+the model runs, on paper and where scripts are off, is the output of the
+chapter's cell; see tinygen/extras/explore.py. chapters/runs/explore.json:
+sizes, and FIDs beside those of the models they stand for. The digits need
+the MNIST files; see tinygen.data.mnist. FOLDER is dist/ of the npm package
+onnxruntime-web.
+"""
+
+import argparse
+import base64
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import tinygen as tg
+from tinygen import training
+from tinygen.sprites import _BACKGROUNDS, _COLOURS
+
+BOOK = Path(__file__).resolve().parent
+RUNS = BOOK.parent / "chapters" / "runs"
+SCRIPTS = BOOK / "_vendor" / "explore"
+COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "violet",
+           "pink")
+
+
+def load(name):
+    return training.load_model(RUNS / f"{name}.safetensors")[0]
+
+
+def text(data):
+    return base64.b64encode(data).decode()
+
+
+# ------------------------------------------------------------- the models
+
+
+def gan(model):
+    """Sprites, their noise, and four directions of it."""
+    return {"noise": model.config.noise, "directions": [
+        {"name": name, "z": way.round(4).tolist()}
+        for name, way in tg.explore.ways(model).items()]}
+
+
+def plane(model):
+    """The digits of a VAE with two latents."""
+    return {"reach": 2.5}
+
+
+def classes(model):
+    """Sprites of a class that one asks for."""
+    return {"noise": model.config.noise, "classes": tg.data.SPRITE_NAMES}
+
+
+def restyle(model):
+    """Striped sprites from solid ones, and eight of these to begin with."""
+    paints = dict(zip(COLOURS, _COLOURS)) | dict(
+        zip(("light ground", "dark ground"), _BACKGROUNDS))
+    return {"drawings": [
+        {"name": name, "rgb": text(image.tobytes())} for name, image in zip(
+            tg.data.SPRITE_NAMES, tg.explore.one_of_each())],
+            "colours": [{"name": name, "rgb": rgb.astype(int).tolist()}
+                        for name, rgb in paints.items()]}
+
+
+# name: (its run, the part that is exported, the larger run it stands for)
+MODELS = {
+    "gan": ("gan_sprites_small", "generator", "gan_sprites"),
+    "plane": ("vae_mnist_plane", "decoder", "vae_mnist"),
+    "classes": ("future_classes", "generator", "future_classes"),
+    "restyle": ("cyclegan_sprites", "a-to-b", "cyclegan_sprites")}
+
+
+def distance(run):
+    """FID of 2,000 images of a run against 4,000 it has not seen."""
+    model = load(run)
+    if run.startswith("vae_mnist"):
+        real, of = tg.data.mnist("test")[0][:4000], "mnist"
+    else:
+        style = "striped" if run.startswith("cyclegan") else "solid"
+        ground = "mixed" if run.startswith("cyclegan") else "light"
+        real, of = tg.data.sprites(
+            4000, style, 7, background=ground)[0], "sprites"
+    rng = np.random.default_rng(0)
+    fake = (model.translate(tg.data.sprites(2000, "solid", 8)[0])
+            if run.startswith("cyclegan") else model.sample(2000, rng))
+    fid = tg.metrics.fid(tg.metrics.features(real, of),
+                         tg.metrics.features(fake, of))
+    return [round(float(x), 1) for x in (fid, fid.low, fid.high)]
+
+
+def make(name):
+    """Write NAME.js; returns its entry in explore.json."""
+    run, part, full = MODELS[name]
+    model, header = training.load_model(RUNS / f"{run}.safetensors")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        tg.export.onnx(model, file, part, half=True, header=header)
+        onnx = file.read_bytes()
+    with tg.no_grad():
+        spec = globals()[name](model)
+    spec |= {"side": model.config.size, "onnx": text(onnx)}
+    SCRIPTS.mkdir(exist_ok=True)
+    (SCRIPTS / f"{name}.js").write_text(
+        f"tinygenExplore.models.{name} = {json.dumps(spec)};\n",
+        encoding="utf-8", newline="\n")
+    return {"run": run, "bytes": len(onnx), "fid": distance(run),
+            "full": full, "full_fid": distance(full)}
+
+
+def runtime(folder):
+    """Write runtime.js: onnxruntime-web as one script. Its WebAssembly is
+    stored compressed, in letters: explore.js unpacks it."""
+    def read(name):
+        return (folder / name).read_bytes()
+
+    wasm = gzip.compress(read("ort-wasm-simd-threaded.wasm"), 9, mtime=0)
+    parts = {"wasm": text(wasm),
+             "mjs": text(read("ort-wasm-simd-threaded.mjs"))}
+    script = read("ort.wasm.min.js").decode().split("//# sourceMapping")[0]
+    (SCRIPTS / "runtime.js").write_text(
+        f"{script}\ntinygenExplore.runtime = {json.dumps(parts)};\n",
+        encoding="utf-8", newline="\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--runtime", type=Path)
+    given = parser.parse_args()
+    if given.runtime:
+        return runtime(given.runtime)
+    table = RUNS / "explore.json"
+    known = json.loads(table.read_text()) if table.exists() else {}
+    for name in given.names or MODELS:
+        known[name] = make(name)
+        print(name, known[name])
+        table.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

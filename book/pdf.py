@@ -1,0 +1,109 @@
+"""Print the book: book/tinygen.pdf, by headless Chromium.
+
+    python book/pdf.py [--out FILE]
+
+All chapters become one page (Sphinx's builder singlehtml, which
+book/printing.py completes), and Chromium prints that on A4, with an outline
+and its figures' descriptions. Minutes. It needs Chromium or Chrome on the
+PATH, and what `make pdf` installs.
+"""
+
+import argparse
+import re
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from build import ROOT, render
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PAGE = "chapters/00_preface.html"       # where singlehtml puts everything
+# What helps on a screen and not on paper is left out, what is folded away is
+# open, each chapter begins a page, and what is shorter than half a page stays
+# in one piece
+ON_PAPER = """
+.bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, .bd-header-article,
+.bd-footer, .prev-next-footer, .headerlink, .copybtn, .skip-link,
+#pst-back-to-top, .pst-navbar-icon, .sidebar-toggle, dialog,
+.toggle-button, .hide-input > details > summary,
+.hide-output > details > summary { display: none !important }
+.bd-main .bd-content .bd-article-container, .bd-page-width,
+.bd-container__inner { max-width: none !important; padding: 0 !important }
+pre { font-size: 0.72rem !important; white-space: pre-wrap !important }
+figure, img, tr { break-inside: avoid }
+h1, h2, h3, h4 { break-after: avoid }
+[id^="document-"] + section { break-before: page }
+img { max-height: 225mm }
+table { font-size: 0.85rem; width: 100% !important; display: table !important }
+"""
+PREPARE = """
+for (const one of document.querySelectorAll("details")) one.open = true;
+for (const one of document.querySelectorAll(
+    "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
+  if (one.offsetHeight < 480) one.style.breakInside = "avoid";
+}
+"""
+
+
+def one_page(text):
+    """The page, with the links of its chapters to each other mended.
+
+    They point to the file it no longer is; and ids that several chapters
+    have get their chapter's name, so that a link stays in its chapter.
+    """
+    text = text.replace(f'href="{PAGE}#', 'href="#')
+    parts = re.split(r'(?=<span id="document-)', text)
+    often = Counter(i for part in parts for i in
+                    set(re.findall(r' id="([^"]+)"', part)))
+    made = []
+    for k, part in enumerate(parts):
+        ids = {i for i in re.findall(r' id="([^"]+)"', part) if often[i] > 1}
+        if k and ids:
+            pattern = "|".join(map(re.escape, ids))
+            part = re.sub(rf'( id="|href="#)({pattern})"',
+                          rf'\g<1>{k}-\2"', part)
+        made.append(part)
+    return "".join(made)
+
+
+def print_page(page, out):
+    """Chromium's print of a page of its own, into the file `out`."""
+    from playwright.sync_api import sync_playwright
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not program:
+        raise SystemExit("printing needs Chromium or Chrome: none of "
+                         f"{', '.join(BROWSERS)} is on the PATH")
+    with sync_playwright() as driver:
+        tab = driver.chromium.launch(executable_path=program).new_page()
+        tab.set_default_timeout(1_200_000)
+        tab.goto(page.as_uri())
+        tab.evaluate("window.MathJax?.startup?.promise")
+        tab.add_style_tag(content=ON_PAPER)
+        tab.evaluate(PREPARE)
+        tab.pdf(path=out, format="A4", scale=0.82, outline=True, tagged=True,
+                print_background=True, display_header_footer=True,
+                header_template="<span></span>",
+                footer_template="<div style='width: 100%; font-size: 8px; "
+                "text-align: center' class='pageNumber'></div>",
+                margin=dict.fromkeys(("top", "left", "right"), "16mm")
+                | {"bottom": "18mm"})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "book/tinygen.pdf")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        pages = render(Path(folder), False, "singlehtml")
+        page = pages / "book.html"
+        page.write_text(one_page((pages / PAGE).read_text(encoding="utf-8")),
+                        encoding="utf-8")
+        new = given.out.with_suffix(".new")
+        print_page(page, new)
+        new.replace(given.out)
+    print(f"The book on paper: {given.out.resolve().as_uri()}")
+
+
+if __name__ == "__main__":
+    main()
