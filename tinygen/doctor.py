@@ -16,7 +16,8 @@ NEEDS = {"numpy": "2.0", "numba": "0.61", "scipy": "1.13",
 READERS = ("notebook", "ipykernel", "nbclient", "pytest", "jupyter-book")
 MODULES = {"pillow": "PIL"}
 SETTINGS = {"TINYGEN_" + name for name in (
-    "CACHE", "DATA", "FAST", "KERNELS", "PROGRESS", "REQUIRE", "THREADS")}
+    "CACHE", "DATA", "FAST", "KERNELS", "PROGRESS", "REQUIRE", "THREADS",
+    "WIDGETS")}
 MEMORY, DISK = 500, 200     # MB that must be free; a GAN trains in 273
 
 
