@@ -306,6 +306,14 @@ def test_what_no_memory_holds_is_said_before_it_is_tried(run, argv, words):
     refused(run("train", *argv), words, " GB of memory", "smaller")
 
 
+@pytest.mark.parametrize("argv", [[], ["--label", 0]])
+@pytest.mark.parametrize("zeros", [8, 40, 400])
+def test_more_images_than_any_memory_holds(run, argv, zeros):
+    run("train", "gan", *TINY, "--steps", 1, "--out", "g", *(
+        ["--classes", 8] if argv else []))
+    refused(run("sample", "g", "--n", "1" + zeros * "0", *argv), "memory")
+
+
 def test_an_empty_name_is_not_the_current_folder(run, capfd):
     for argv in (["train", "gan", "--out", ""], ["train", "gan", "--data", ""],
                  ["sample", "a", "--out", " "], ["sample", ""],

@@ -209,7 +209,9 @@ def sample(args):
     import numpy as np
 
     from tinygen import data
+    from tinygen.models.settings import check_count
     model, header = load_model(args.run)
+    check_count(args.n, model.config)   # before a list of as many labels
     rng, pair, columns = np.random.default_rng(args.seed), [], None
     if getattr(model, "sets", 1) == 2:
         if "data" not in header.get("note", {}):
