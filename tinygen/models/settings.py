@@ -30,6 +30,8 @@ def check(config, choices=None, least=None):
         if not isinstance(value, kind) or (
                 isinstance(value, bool) and field.type is not bool):
             raise ValueError(f"{name} is {value!r}; it must be {words}")
+        if isinstance(value, np.generic):   # JSON knows no numbers of NumPy
+            setattr(config, name, value.item())
         if name in choices and value not in choices[name]:
             raise ValueError(f"{name} is {value!r}; it must be one of "
                              + ", ".join(choices[name]))
