@@ -426,6 +426,16 @@ def test_an_error_inside_a_step_learns_the_step(tmp_path):
         train(toy, 20)
 
 
+def test_a_step_that_cannot_be_done_again_is_still_named():
+    def ended(toy):
+        raise ValueError("the schedule ends after step 3")
+
+    toy = Toy()
+    toy.fail_at = {3: lambda toy: {"d_loss": np.nan}, 4: ended}
+    with pytest.raises(FloatingPointError, match="step 3: d_loss is nan; no"):
+        train(toy, 20)
+
+
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     def poison(toy):
         toy.w.assign(np.full_like(toy.w.data, np.nan))

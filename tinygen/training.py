@@ -339,6 +339,8 @@ def first_not_finite(model, images, rng, more):
             model.step(images, rng, **more)
     except FloatingPointError as error:
         return f": {error}"
+    except ValueError:      # the step that failed was a schedule's last
+        return ""
     finally:
         load_state(model, before)
     return ""
