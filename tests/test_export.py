@@ -540,6 +540,16 @@ def test_a_file_cut_short(tmp_path):
         tg.export.load_torch(net, path)
 
 
+def test_a_file_of_numbers_that_numpy_lacks(tmp_path):
+    path = tmp_path / "w.safetensors"
+    header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"12")
+    with pytest.raises(ValueError, match="w.safetensors .*save it again"):
+        tg.export.load_torch(tg.Linear(5, 3, rng=RNG), path)
+    with pytest.raises(FileNotFoundError):
+        tg.export.load_torch(tg.Linear(5, 3, rng=RNG), tmp_path / "none")
+
+
 def test_without_torch_a_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match="pip install torch; save_torch"):
