@@ -119,6 +119,15 @@ def test_layers_in_onnx(run, tmp_path, name, n):
     near(got, answer(net, x))
 
 
+def test_a_spectral_norm_of_zeros(run, tmp_path):
+    net = block(tg.SpectralNorm(tg.Linear(5, 3, rng=RNG), rng=RNG))
+    tg.load_state(net, {name: 0 * a for name, a in tg.state(net).items()})
+    x = np.ones((2, 5), np.float32)
+    file, = tg.export.onnx(net, tmp_path / "net.onnx", shape=(5,))
+    near(run(file, input=x)[0], answer(net, x))
+    assert all(np.isfinite(a).all() for a in torch_arrays(net).values())
+
+
 def drawn(seed=0):
     """Labels to images."""
     rng = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ from tinygen.engine.layers import (
     Sequential,
     SpectralNorm,
     UpsampleConv2d,
+    _unit,
     load_state,
     parameters,
     state,
@@ -236,7 +237,7 @@ def arrays(net, channels=None):
             new = join(path, "parametrizations.weight.")
             u = rows(found[f"{new}original"], type(layer.layer)
                      is ConvTranspose2d) @ found[f"{new}0._v"]
-            found[join(path, THEIRS[1])] = u / np.linalg.norm(u)
+            found[join(path, THEIRS[1])] = _unit(u)
     return found
 
 
