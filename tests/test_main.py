@@ -311,7 +311,9 @@ def test_what_no_memory_holds_is_said_before_it_is_tried(run, argv, words):
 def test_more_images_than_any_memory_holds(run, argv, zeros):
     run("train", "gan", *TINY, "--steps", 1, "--out", "g", *(
         ["--classes", 8] if argv else []))
-    refused(run("sample", "g", "--n", "1" + zeros * "0", *argv), "memory")
+    for command in ("sample", "evaluate"):
+        refused(run(command, "g", "--n", "1" + zeros * "0",
+                    *argv * (command == "sample")), "GB of memory", "fewer")
 
 
 def test_an_empty_name_is_not_the_current_folder(run, capfd):
