@@ -1,4 +1,5 @@
-"""Each page in a browser: axe-core finds nothing, and it fits on a phone.
+"""Each page in a browser: axe-core finds nothing, it fits on a phone, and it
+asks nobody for anything.
 
 A page takes seconds. It needs Chromium or Chrome on the PATH, and what
 `make test-long` installs.
@@ -50,3 +51,44 @@ def test_axe_finds_only_what_the_theme_breaks(tab, require, path):
 def test_no_page_scrolls_sideways(tab, path, width):
     load(tab, path, width)
     assert tab.evaluate("document.scrollingElement.scrollWidth") <= width
+
+
+# ---- no request leaves --------------------------------------------------
+
+@pytest.fixture
+def asked(tab):
+    """The addresses that the tab asks for, as they come."""
+    found = []
+
+    def note(request):
+        found.append(request.url)
+
+    tab.on("request", note)
+    yield found
+    tab.remove_listener("request", note)
+
+
+def outside(asked):
+    return [url for url in asked if not url.startswith((
+        HTML.as_uri(), "data:", "blob:"))]
+
+
+@pages
+def test_no_request_leaves_a_page(tab, asked, path):
+    load(tab, path, 1280)
+    tab.evaluate("""for (const place of [...document.images,
+        ...document.querySelectorAll('details')]) {
+        place.loading = 'eager'; place.open = true}""")
+    tab.wait_for_timeout(200)
+    assert path.as_uri() in asked and outside(asked) == []
+
+
+def test_search_and_formulas_ask_nobody(tab, asked):
+    tab.goto((HTML / "search.html").as_uri() + "?q=convolution")
+    tab.wait_for_selector("#search-results li a")
+    load(tab, HTML / "chapters/03_1_gan.html", 1280)
+    tab.evaluate("""MathJax.startup.promise.then(
+        () => MathJax.startup.document.menu.setExplorer(true))""")
+    tab.wait_for_timeout(2000)      # it looks for MathJax's own files
+    assert any("a11y" in url or "mml" in url for url in asked)
+    assert outside(asked) == []

@@ -1,6 +1,7 @@
 """The rendered book: complete, self-contained, and made again the same."""
 
 import functools
+import json
 import re
 import subprocess
 import sys
@@ -133,12 +134,101 @@ def test_mathematics_is_marked_for_the_vendored_mathjax(path):
         assert any("_static/mathjax/tex-chtml-full.js" in s for s in scripts)
 
 
-def test_style_sheets_ask_no_other_host():
-    for path in HTML.rglob("*.css"):
+# ---- nothing from another host ------------------------------------------
+
+# Addresses that are names and never asked for, and comments. MathJax speaks
+# of jsdelivr for readers who run its speech engine outside of MathJax.
+NAMES = {"www.w3.org", "www.apache.org", "clipboardjs.com", "github.com",
+         "developer.mozilla.org", "pydata-sphinx-theme.readthedocs.io",
+         "www.mathjax.org"}
+SPEECH = ["cdn.jsdelivr.net"] * 3
+ASKING = ("src", "srcset", "poster", "background", "data", "action",
+          "formaction", "ping", "xlink:href", "style", "content", "manifest")
+
+
+def hosts(text):
+    """The hosts of the addresses in a script or an attribute."""
+    return re.findall(r"""(?:https?:|wss?:|["'(=]\s*)//([\w.-]+\.[a-z]{2,})""",
+                      text)
+
+
+def addresses(text):
+    """What a style sheet asks for, without data: and what is quoted."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    asked = re.findall(r"url\(\s*['\"]?(.*?)['\"]?\s*\)", text)
+    asked += re.findall(r"@import\s+['\"](.*?)['\"]", text)
+    return [address for address in asked
+            if not address.startswith(("data:", "#", "%23"))]
+
+
+def test_addresses_are_found():
+    assert hosts("fetch('//a.example.org/x'); x = \"https://b.org\"") == [
+        "a.example.org", "b.org"]
+    assert addresses("@import 'a.css'; b {c: url( \"//d.org/e\" )}"
+                     "/* url(f) */ g {h: url(data:image/png,i)}") == [
+        "//d.org/e", "a.css"]
+
+
+@pages
+def test_a_page_asks_no_other_host(path):
+    for element in soup(path).find_all(True):
+        said = [value for name, value in element.attrs.items() if (
+            name in ASKING or name.startswith("on")
+            or (name == "href" and element.name != "a"))]
+        if element.name in ("script", "style"):
+            said.append(element.get_text())
+        assert hosts(str(said)) == [], element
+        assert element.name not in ("base", "iframe", "object", "embed")
+        assert not {"preconnect", "dns-prefetch", "prefetch"} & {
+            *element.get("rel", [])}, element
+        if element.name == "style" or element.has_attr("style"):
+            assert addresses(str(said)) == [], element
+
+
+def test_scripts_name_no_other_host():
+    found = {}
+    for path in HTML.rglob("*.js"):
+        named = hosts(path.read_text(encoding="utf-8"))
+        found[path.name] = [host for host in named if host not in NAMES]
+    assert found.pop("tex-chtml-full.js") == SPEECH
+    assert {name: named for name, named in found.items() if named} == {}
+
+
+@pytest.mark.parametrize("kind", ["css", "svg"])
+def test_style_sheets_and_drawings_ask_only_files_that_are_here(kind):
+    for path in HTML.rglob(f"*.{kind}"):
         text = path.read_text(encoding="utf-8")
-        asked = re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//[^)]*",
-                           text)
-        assert asked == [], path.name
+        asked = addresses(text)
+        if kind == "svg":
+            asked += re.findall(r"href=['\"]([^#'\"][^'\"]*)", text)
+        for address in asked:
+            name = unquote(urlsplit(address).path)
+            assert (path.parent / name).is_file(), (path.name, address)
+
+
+@pages
+def test_links_to_other_hosts_are_well_formed(path):
+    for link in soup(path).find_all("a", href=True):
+        parts = urlsplit(link["href"])
+        if not parts.scheme and not parts.netloc:
+            continue
+        assert parts.scheme in ("https", "http"), f"{link}"
+        assert re.fullmatch(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,}", parts.netloc)
+        assert not re.search(r"[\s<>\"\\^`{|}]|[.,;]$", link["href"]), link
+        assert link["href"].count("(") == link["href"].count(")"), f"{link}"
+
+
+def test_the_search_knows_every_page():
+    text = (HTML / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(re.fullmatch(r"Search\.setIndex\((.*)\)\s*", text,
+                                    re.S)[1])
+    assert set(index["docnames"]) == set(listed())
+    for name in index["docnames"]:
+        assert (HTML / f"{name}.html").is_file()
+    for word in ("convolut", "discrimin", "encod"):
+        places = index["terms"][word]
+        assert places and set([places] if isinstance(places, int)
+                              else places) <= set(range(len(listed())))
 
 
 def test_the_fonts_of_mathematics_are_here():

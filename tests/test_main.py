@@ -44,6 +44,18 @@ def refused(result, *words):
         assert word in err, err
 
 
+def test_names_that_the_terminal_cannot_print(tmp_path):
+    (tmp_path / "\u00e9t\u00e9").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "tinygen", "train", "gan", *TINY, "--steps",
+         "1", "--out", "\u00e9t\u00e9/run"], cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii",
+                          "TINYGEN_KERNELS": "plain"},
+        stdout=-1, stderr=-1)
+    assert done.returncode == 0, done.stderr
+    assert rb"\xe9t\xe9/run: trained up to step 1" in done.stdout
+
+
 @pytest.mark.parametrize("model", ["gan", "vae"])
 def test_a_class_is_asked_for(run, tmp_path, model):
     train = ["train", model, *TINY, "--out", "r"]

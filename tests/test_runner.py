@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tinygen.exercises import finding, registry, reports, runner, workers
-from tinygen.exercises.__main__ import copy
+from tinygen.exercises.__main__ import copy, main
 from tinygen.exercises.lifting import Cell
 
 SAMPLE = Path(__file__).parent / "exercises" / "sample"
@@ -56,6 +56,26 @@ def write(tmp_path):
                 "from tinygen.exercises import exercise\n" + text)
         return tmp_path
     return files
+
+
+def test_checks_assert_where_python_does_not(monkeypatch, write):
+    """PYTHONOPTIMIZE, which takes every assert out, is not for checks."""
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    server = runner._Server()
+    monkeypatch.setattr(runner, "_server", server)
+    root = write("@exercise('S')\ndef one(answer):\n"
+                 "    assert answer() == 1, 'it must be 1'\n",
+                 "def one():\n    return 1\n")
+    assert "it must be 1" in flat(wrong("def one():\n    return 2",
+                                        name="one", root=root))
+    server.stop()
+
+
+def test_an_installed_package_has_no_notebooks(tmp_path):
+    with pytest.raises(SystemExit, match="not in the installed package"):
+        copy(tmp_path / "site-packages/chapters")
+    with pytest.raises(SystemExit, match="no folder"):
+        main(["solutions", str(tmp_path / "chapters/solutions.md")])
 
 
 # ---- harm ---------------------------------------------------------------

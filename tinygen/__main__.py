@@ -306,6 +306,8 @@ def main(argv=None):
     """Run a command; the exit code."""
     args = parser().parse_args(argv)
     args.argv = sys.argv[1:] if argv is None else argv
+    if hasattr(sys.stdout, "reconfigure"):  # names it cannot print: \xe9
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return {"train": train, "sample": sample, "translate": translate,
                 "evaluate": evaluate, "diagnose": diagnose,

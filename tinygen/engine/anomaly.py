@@ -8,7 +8,6 @@ import os
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -38,12 +37,13 @@ def detect_anomaly():
 class Watch:
     """Looks at each result, and knows where it was made.
 
-    made   for each result (of what rule, and of what that, the line of code)
+    made   for the serial number of each result: of what rule it is, and of
+           what that; the line of code
     owner  the result whose op's gradient is being computed, or None
     """
 
     def __init__(self):
-        self.made, self.owner = WeakKeyDictionary(), None
+        self.made, self.owner = {}, None
 
     def input_grads(self, g, y, needed):
         """The same of y's op; what that calls belongs to its gradient."""
@@ -58,9 +58,9 @@ class Watch:
         if self.owner is None:
             rules, line = "", line_of_caller()
         else:
-            rules, line = self.made.get(self.owner, ("", ""))
+            rules, line = self.made.get(self.owner.serial, ("", ""))
             rules = f"in the gradient of {self.owner.op.name}: {rules}"
-        self.made[y] = rules, line
+        self.made[y.serial] = rules, line
         good = np.isfinite(y.data)
         if good.all():
             return

@@ -28,6 +28,9 @@ def main(arguments=None):
         return copy()
     if given.command == "solutions":
         from .appendix import page
+        if not given.file.parent.is_dir():
+            sys.exit(f"There is no folder {given.file.parent}: name a FILE "
+                     "to write the solutions to.")
         given.file.write_text(page(), encoding="utf-8")
         return print(f"Wrote {given.file}")
     return getattr(workers, given.command)()
@@ -36,6 +39,9 @@ def main(arguments=None):
 def copy(chapters=registry.CHAPTERS):
     """chapters/*_exercises.ipynb -> answers/, never overwriting."""
     answers = Path(chapters).parent / "answers"
+    if not Path(chapters).is_dir():
+        sys.exit(f"The exercises are not in the installed package: there is "
+                 f"no {chapters}. Clone the repository, and run this there.")
     notebooks = sorted(Path(chapters).glob("*_exercises.ipynb"))
     if not notebooks:
         return print(f"There are no exercises in {chapters} yet.")

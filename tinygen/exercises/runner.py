@@ -112,9 +112,10 @@ def _others(name, lifted, makers):
 # --- the server, seen from outside -----------------------------------------
 
 def _environment():
-    """Workers use what needs no compiling and leaves no threads."""
+    """Workers use what needs no compiling and leaves no threads, and assert.
+    """
     path = [str(registry.HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "TINYGEN_KERNELS": "plain",
+    return {**os.environ, "TINYGEN_KERNELS": "plain", "PYTHONOPTIMIZE": "",
             "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
