@@ -659,11 +659,3 @@ def test_g_has_the_type_of_y():
     x = f64(1.0, 2.0)
     with pytest.raises(TypeError, match="g is float32, y float64"):
         tg.grad(x.reshape(2, 1), [x], tg.Tensor([[1.0], [1.0]]))
-
-
-def test_a_tensor_is_a_key_of_weak_dictionaries():
-    x, y = tg.Tensor([1.0]), tg.Tensor([1.0])
-    names = weakref.WeakKeyDictionary({x: "x", y: "y"})
-    assert names[x] == "x" and names[y] == "y"
-    del x
-    assert list(names.values()) == ["y"]

@@ -164,8 +164,6 @@ class Tensor:
         return (self[k] for k in range(len(self)))
 
     def __eq__(self, other):
-        if self is other:   # as a weak reference asks, of detect_anomaly()'s
-            return True
         raise TypeError("Tensors are not compared; compare their .data")
 
     __hash__ = object.__hash__
