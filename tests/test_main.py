@@ -362,7 +362,7 @@ def test_expected_errors_are_one_sentence(run, tmp_path, monkeypatch):
     refused(run("sample", "file"), "file is cut short or no checkpoint")
     monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("TINYGEN_DATA", raising=False)
-    monkeypatch.setattr(tg.data, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr("tinygen.mnist.MIRRORS", ("http://127.0.0.1:9/",))
     refused(run("train", "gan", "--data", "mnist"), "--data sprites",
             "TINYGEN_DATA")
 
