@@ -14,6 +14,7 @@ onnxruntime-web.
 
 import argparse
 import base64
+import functools
 import gzip
 import json
 import tempfile
@@ -79,6 +80,7 @@ MODELS = {
     "restyle": ("cyclegan_sprites", "a-to-b", "cyclegan_sprites")}
 
 
+@functools.cache      # two figures run the larger model itself
 def distance(run):
     """FID of 2,000 images of a run against 4,000 it has not seen."""
     model = load(run)
@@ -143,7 +145,8 @@ def main():
     for name in given.names or MODELS:
         known[name] = make(name)
         print(name, known[name])
-        table.write_text(json.dumps(known, indent=1) + "\n")
+        table.write_text(json.dumps(known, indent=1) + "\n",
+                         encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,16 @@ PATH, and what `make pdf` installs.
 
 import argparse
 import re
-import shutil
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
+from browser import opened_tab
 from build import ROOT, render
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+from tinygen.files import replacing
+
 PAGE = "chapters/00_preface.html"       # where singlehtml puts everything
 # What helps on a screen and not on paper is left out, what is folded away is
 # open, each chapter begins a page, and what is shorter than half a page stays
@@ -67,43 +69,37 @@ def one_page(text):
     return "".join(made)
 
 
-def print_page(page, out):
+def print_page(tab, page, out):
     """Chromium's print of a page of its own, into the file `out`."""
-    from playwright.sync_api import sync_playwright
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not program:
-        raise SystemExit("printing needs Chromium or Chrome: none of "
-                         f"{', '.join(BROWSERS)} is on the PATH")
-    with sync_playwright() as driver:
-        tab = driver.chromium.launch(executable_path=program).new_page()
-        tab.set_default_timeout(1_200_000)
-        tab.goto(page.as_uri())
-        tab.evaluate("window.MathJax?.startup?.promise")
-        tab.add_style_tag(content=ON_PAPER)
-        tab.evaluate(PREPARE)
-        tab.pdf(path=out, format="A4", scale=0.82, outline=True, tagged=True,
-                print_background=True, display_header_footer=True,
-                header_template="<span></span>",
-                footer_template="<div style='width: 100%; font-size: 8px; "
-                "text-align: center' class='pageNumber'></div>",
-                margin=dict.fromkeys(("top", "left", "right"), "16mm")
-                | {"bottom": "18mm"})
+    tab.goto(page.as_uri())
+    tab.evaluate("window.MathJax?.startup?.promise")
+    tab.add_style_tag(content=ON_PAPER)
+    tab.evaluate(PREPARE)
+    tab.pdf(path=out, format="A4", scale=0.82, outline=True, tagged=True,
+            print_background=True, display_header_footer=True,
+            header_template="<span></span>",
+            footer_template="<div style='width: 100%; font-size: 8px; "
+            "text-align: center' class='pageNumber'></div>",
+            margin=dict.fromkeys(("top", "left", "right"), "16mm")
+            | {"bottom": "18mm"})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "book/tinygen.pdf")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with (opened_tab(1200) as tab, replacing(given.out) as new,
+          tempfile.TemporaryDirectory() as folder):
         pages = render(Path(folder), False, "singlehtml")
         page = pages / "book.html"
         page.write_text(one_page((pages / PAGE).read_text(encoding="utf-8")),
                         encoding="utf-8")
-        new = given.out.with_suffix(".new")
-        print_page(page, new)
-        new.replace(given.out)
+        print_page(tab, page, new)
     print(f"The book on paper: {given.out.resolve().as_uri()}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FileNotFoundError as error:      # no browser, no folder for --out
+        sys.exit(str(error))

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-import shutil
+import runpy
 import subprocess
 import sys
 import warnings
@@ -12,7 +12,6 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -40,16 +39,13 @@ def require():
 def tab(require):
     """A tab of a browser without a window. It needs Chromium or Chrome on
     the PATH, and what `make test-long` installs."""
-    playwright = require("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not program:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} on the PATH")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program)
-        tab = browser.new_page()
-        tab.set_default_timeout(300_000)        # a busy machine, long pages
-        yield tab
-        browser.close()
+    require("playwright.sync_api")
+    opened_tab = runpy.run_path(ROOT / "book/browser.py")["opened_tab"]
+    try:
+        with opened_tab(300) as tab:            # a busy machine, long pages
+            yield tab
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
 
 
 def _require(name):

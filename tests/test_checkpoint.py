@@ -282,7 +282,8 @@ def test_a_file_of_ten_gigabytes_is_not_read(tmp_path, measured):
 @pytest.mark.parametrize(("key", "value"), [
     ("model", ["gan"]), ("config", [1]), ("part", 3), ("note", "data"),
     ("fixed", 1), ("columns", "step"), ("step", "7"), ("rng", []),
-    ("batches", 0), ("seconds", None)])
+    ("batches", 0), ("seconds", None), ("batches", {"position": "7"}),
+    ("batches", [{"position": 7}, {"position": None}]), ("batches", [3])])
 def test_entries_of_another_kind_are_refused(key, value, tmp_path):
     path = tmp_path / "c.safetensors"
     checkpoint.save(path, arrays(), META | {key: value})

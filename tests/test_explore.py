@@ -118,6 +118,8 @@ def test_a_training_is_watched_in_plain_lines(capsys):
         ["step", "1"], ["step", "2"]]
     assert "g_loss" in lines[0]
     assert len(watch.figure().axes) == 2
+    watch(123456, {"d_loss": 0.5, "g_loss": 1.0})
+    assert capsys.readouterr().out.startswith("step 123456  ")
 
 
 def test_a_cyclegan_is_watched_with_its_images():

@@ -119,6 +119,15 @@ def test_layers_in_onnx(run, tmp_path, name, n):
     near(got, answer(net, x))
 
 
+def test_a_spectral_norm_of_zeros(run, tmp_path):
+    net = block(tg.SpectralNorm(tg.Linear(5, 3, rng=RNG), rng=RNG))
+    tg.load_state(net, {name: 0 * a for name, a in tg.state(net).items()})
+    x = np.ones((2, 5), np.float32)
+    file, = tg.export.onnx(net, tmp_path / "net.onnx", shape=(5,))
+    near(run(file, input=x)[0], answer(net, x))
+    assert all(np.isfinite(a).all() for a in torch_arrays(net).values())
+
+
 def drawn(seed=0):
     """Labels to images."""
     rng = np.random.default_rng(seed)
@@ -538,6 +547,16 @@ def test_a_file_cut_short(tmp_path):
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ValueError, match="is cut short or no safetensors"):
         tg.export.load_torch(net, path)
+
+
+def test_a_file_of_numbers_that_numpy_lacks(tmp_path):
+    path = tmp_path / "w.safetensors"
+    header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"12")
+    with pytest.raises(ValueError, match="w.safetensors .*save it again"):
+        tg.export.load_torch(tg.Linear(5, 3, rng=RNG), path)
+    with pytest.raises(FileNotFoundError):
+        tg.export.load_torch(tg.Linear(5, 3, rng=RNG), tmp_path / "none")
 
 
 def test_without_torch_a_sentence_says_what_to_do(monkeypatch):

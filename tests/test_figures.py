@@ -51,6 +51,7 @@ def reach(tab, name, address=None):
     tab.on("request", lambda r: problems.append(r.url) if not r.url.startswith(
         ("file:", "blob:", "data:", address or "file:")) else None)
     tab.goto(f"{address}/{page}" if address else (HTML / page).as_uri())
+    assert tab.locator(f"#{name}").count(), "not there: run make book"
     tab.locator(f"#{name}").scroll_into_view_if_needed()
     tab.wait_for_function(f"document.getElementById('{name}').dataset.state")
     assert tab.evaluate(

@@ -47,6 +47,25 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
             part.write_text("whole")
 
 
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link"])
+def test_what_is_no_file_is_not_replaced(tmp_path, kind):
+    path = tmp_path / "a.png"
+    if kind == "pipe" and hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+    elif kind in ("device", "link"):
+        path = Path(os.devnull)
+        if kind == "link":
+            path = tmp_path / "a.png"
+            path.symlink_to(os.devnull)
+    else:
+        path.mkdir()
+    before = path.lstat()
+    with pytest.raises(OSError, match=r"it is no file\): choose another"):
+        with replacing(path):
+            pytest.fail("it is too late to write")
+    assert path.lstat().st_mode == before.st_mode
+
+
 def test_a_full_disk_keeps_no_probe(tmp_path, monkeypatch):
     def full(path, data):
         path.touch()

@@ -318,6 +318,16 @@ def test_what_no_memory_holds_is_said_before_it_is_tried(run, argv, words):
     refused(run("train", *argv), words, " GB of memory", "smaller")
 
 
+@pytest.mark.parametrize("argv", [[], ["--label", 0]])
+@pytest.mark.parametrize("zeros", [8, 40, 400])
+def test_more_images_than_any_memory_holds(run, argv, zeros):
+    run("train", "gan", *TINY, "--steps", 1, "--out", "g", *(
+        ["--classes", 8] if argv else []))
+    for command in ("sample", "evaluate"):
+        refused(run(command, "g", "--n", "1" + zeros * "0",
+                    *argv * (command == "sample")), "GB of memory", "fewer")
+
+
 def test_an_empty_name_is_not_the_current_folder(run, capfd):
     for argv in (["train", "gan", "--out", ""], ["train", "gan", "--data", ""],
                  ["sample", "a", "--out", " "], ["sample", ""],
@@ -352,7 +362,7 @@ def test_expected_errors_are_one_sentence(run, tmp_path, monkeypatch):
     refused(run("sample", "file"), "file is cut short or no checkpoint")
     monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("TINYGEN_DATA", raising=False)
-    monkeypatch.setattr(tg.data, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr("tinygen.mnist.MIRRORS", ("http://127.0.0.1:9/",))
     refused(run("train", "gan", "--data", "mnist"), "--data sprites",
             "TINYGEN_DATA")
 

@@ -80,6 +80,22 @@ def test_the_memory_is_estimated_well(name, config, monkeypatch):
         models.build(name, config)
 
 
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("n, words", [
+    (-1, "n is -1; it must be a whole number from 0"),
+    (2.0, "n is 2.0; it must be a whole number"),
+    ("x", "n is 'x'; it must be a whole number"),
+    (10 ** 11, r"100000000000 images at once need about [\d,]+ GB of memory, "
+     r"and this computer has \d+: draw fewer"),
+    (10 ** 30, "draw fewer")])
+def test_a_number_of_images_that_cannot_be(name, n, words):
+    model = models.build(name, {"size": 8, "width": 1})
+    pair = np.zeros((4, 8, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match=words):
+        model.sample(n, np.random.default_rng(0), *(
+            [(pair, pair)] if name == "cyclegan" else []))
+
+
 def test_a_machine_that_does_not_say_its_memory(monkeypatch):
     assert 2 ** 28 < settings.memory() < 2 ** 50
     monkeypatch.delattr(settings.os, "sysconf")

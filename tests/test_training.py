@@ -14,6 +14,7 @@ from PIL import Image
 
 import tinygen as tg
 from tinygen import checkpoint, training
+from tinygen.models import GAN, GANConfig
 from tinygen.training import History, fit
 
 
@@ -110,6 +111,22 @@ def test_the_seed_decides_everything():
     for toy, seed in zip(toys, (1, 1, 2)):
         train(toy, 10, seed=seed)
     assert same(toys[0], toys[1]) and not same(toys[0], toys[2])
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 1.5, None, [1]])
+def test_a_seed_is_a_whole_number(tmp_path, seed):
+    with pytest.raises(ValueError, match=r"seed is .*; it must be a whole n"):
+        train(Toy(), 1, seed=seed, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_of_numpy_are_stored_as_numbers(tmp_path):
+    config = GANConfig(width=np.int64(1), size=np.int32(8),
+                       lr=np.float32(1e-4))
+    pictures = np.zeros((8, 8, 8, 3), np.uint8)
+    for steps in (1, 2):
+        fit(GAN(config), pictures, steps, batch=np.int64(4), out=tmp_path,
+            seed=np.int64(3), resume=steps == 2, progress=False)
 
 
 def test_a_run_leaves_its_files(tmp_path):
@@ -409,6 +426,16 @@ def test_an_error_inside_a_step_learns_the_step(tmp_path):
         train(toy, 20)
 
 
+def test_a_step_that_cannot_be_done_again_is_still_named():
+    def ended(toy):
+        raise ValueError("the schedule ends after step 3")
+
+    toy = Toy()
+    toy.fail_at = {3: lambda toy: {"d_loss": np.nan}, 4: ended}
+    with pytest.raises(FloatingPointError, match="step 3: d_loss is nan; no"):
+        train(toy, 20)
+
+
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     def poison(toy):
         toy.w.assign(np.full_like(toy.w.data, np.nan))
@@ -609,7 +636,7 @@ def without(name):
 def other_place(out):
     path = out / training.CHECKPOINT
     arrays, meta = checkpoint.load(path)
-    checkpoint.save(path, arrays, meta | {"batches": 3})
+    checkpoint.save(path, arrays, meta | {"batches": {"position": 3}})
     train(Toy(), 5, out=out, resume=True)
 
 

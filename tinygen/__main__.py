@@ -209,7 +209,9 @@ def sample(args):
     import numpy as np
 
     from tinygen import data
+    from tinygen.models.settings import check_count
     model, header = load_model(args.run)
+    check_count(args.n, model.config)   # before a list of as many labels
     rng, pair, columns = np.random.default_rng(args.seed), [], None
     if getattr(model, "sets", 1) == 2:
         if "data" not in header.get("note", {}):
@@ -255,7 +257,9 @@ def evaluate(args):
     from tinygen import training
     from tinygen.files import replacing
     from tinygen.metrics.evaluate import drawn, evaluate
+    from tinygen.models.settings import check_count
     model, header = load_model(args.run)
+    check_count(args.n, model.config)
     name = data_of(args, header)
     out = args.out or (args.run if args.run.is_dir() else Path()) / (
         "evaluation.html")

@@ -105,11 +105,20 @@ def _read_header(path, header):
     if version not in range(1, FORMAT + 1):
         raise ValueError(f"{path} has format {version}, this tinygen reads "
                          f"up to {FORMAT}: install the newer tinygen")
-    for key, kind in KINDS.items():
-        if key in meta and not isinstance(meta[key], kind):
-            raise ValueError(f"{path} was not written by tinygen ({key} is a "
-                             f"{type(meta[key]).__name__}): {MEND}")
+    _check_kinds(path, meta, KINDS)
+    places = meta.get("batches", {})
+    for place in places if isinstance(places, list) else [places]:
+        _check_kinds(path, {"batches": place}, {"batches": dict})
+        _check_kinds(path, place, {"position": int})
     return meta, version
+
+
+def _check_kinds(path, entries, kinds):
+    """ValueError for an entry, if it is there, of another kind."""
+    for key, kind in kinds.items():
+        if key in entries and not isinstance(entries[key], kind):
+            raise ValueError(f"{path} was not written by tinygen ({key} is a "
+                             f"{type(entries[key]).__name__}): {MEND}")
 
 
 def check_model(path, meta, name, config):

@@ -325,7 +325,8 @@ def save_grid(images, path, columns=None, scale=2):
     if images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
         raise ValueError("save_grid takes images [n, H, W, 1 or 3], not "
                          f"{list(images.shape)}")
-    if Path(path).suffix.lower() not in Image.registered_extensions():
+    kind = Image.registered_extensions().get(Path(path).suffix.lower())
+    if kind not in Image.SAVE:      # some can only be read
         raise ValueError(f"{path} has no file extension of a picture: call "
                          "it grid.png, say")
     n, height, width, channels = images.shape

@@ -27,6 +27,9 @@ def replacing(path):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write "
                                 f"{path.name} in")
+    if path.exists() and not path.is_file():    # a device, a folder
+        raise OSError(f"cannot write {path} (it is no file): choose another "
+                      "place")
     try:
         yield part
         with open(part, "rb+") as file:

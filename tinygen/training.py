@@ -162,6 +162,9 @@ class Run:
     def __init__(self, model, images, batch, seed, out, note, labels=None):
         self.model, self.history, self.step = model, History(), 0
         self.note, self.seconds = note or {}, 0.0
+        if not isinstance(seed, numbers.Integral) or seed < 0:
+            raise ValueError(f"seed is {seed!r}; it must be a whole number "
+                             "from 0")
         if out == "":
             raise ValueError('out is "": name a folder, or give None for '
                              "none")
@@ -177,7 +180,7 @@ class Run:
         if hasattr(model.config, "size"):
             for some in self.pair[0] if self.pair else (images,):
                 check_shape(some, model.config)
-        self.fixed = {"batch": batch, "seed": seed,
+        self.fixed = {"batch": int(batch), "seed": int(seed),
                       "images": fingerprint(images)}
         self.labels = check_labels(labels, len(images), model.config)
         if labels is not None:
@@ -336,6 +339,8 @@ def first_not_finite(model, images, rng, more):
             model.step(images, rng, **more)
     except FloatingPointError as error:
         return f": {error}"
+    except ValueError:      # the step that failed was a schedule's last
+        return ""
     finally:
         load_state(model, before)
     return ""

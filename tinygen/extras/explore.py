@@ -267,7 +267,7 @@ class Watch:
     def update(self):
         """Draw what there is."""
         if not Progress(0).notebook:
-            print("  ".join(f"{name} {column[-1]:.4g}"
+            print("  ".join(f"{name} {column[-1]:.6g}"
                             for name, column in self.history.items()))
             return
         from IPython.display import display

@@ -30,6 +30,7 @@ from tinygen.engine.optim import Adam, linear_decay
 from tinygen.models.settings import (
     ANY,
     check,
+    check_count,
     check_images,
     check_memory,
     check_sides,
@@ -277,6 +278,7 @@ class CycleGAN:
 
         The first half goes from a to b, the second from b to a.
         """
+        check_count(n, self.config)
         rng, rows, half = _rng(rng), [], math.ceil(n / 2)
         for some, to, k in zip(images, "ba", (half - half // 2, half // 2)):
             some = some[rng.choice(len(some), k, replace=k > len(some))]

@@ -29,6 +29,7 @@ from tinygen.models.labels import check_labels, in_turn, with_labels
 from tinygen.models.settings import (
     ANY,
     check,
+    check_count,
     check_images,
     check_memory,
     check_sides,
@@ -227,6 +228,7 @@ class GAN:
     def sample(self, n, rng, labels=None):
         """n new images, N H W C in (-1, 1); of these classes, or of each
         class in turn. With the averaged weights, if there are any."""
+        check_count(n, self.config, 3 * self.config.width)
         labels = in_turn(labels, n, self.config)
         with no_grad(), self.averaged():
             z = self.told(self.draw(n, rng), labels)

@@ -30,6 +30,8 @@ def check(config, choices=None, least=None):
         if not isinstance(value, kind) or (
                 isinstance(value, bool) and field.type is not bool):
             raise ValueError(f"{name} is {value!r}; it must be {words}")
+        if isinstance(value, np.generic):   # JSON knows no numbers of NumPy
+            setattr(config, name, value.item())
         if name in choices and value not in choices[name]:
             raise ValueError(f"{name} is {value!r}; it must be one of "
                              + ", ".join(choices[name]))
@@ -82,15 +84,29 @@ def check_memory(config, settings, weights, others=0):
     weights   about how many are trained: each has a slope, and Adam's two
               means; others: how many numbers there are besides. float32.
     """
-    needed = 4 * (4 * weights + others)
+    kind = type(config).__name__.removesuffix("Config")
+    have = ", ".join(f"{name} {getattr(config, name)}" for name in settings)
+    _check_fits(4 * weights + others, f"with {have} this {kind} needs",
+                "make one of them smaller")
+
+
+def check_count(n, config, wide=0):
+    """ValueError unless n, images to be drawn at once, is a whole number
+    from 0, and they fit in the memory, float32. wide: how many channels of
+    their size there are at a time on the way to them."""
+    if not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"n is {n!r}; it must be a whole number from 0")
+    _check_fits(int(n) * config.size ** 2 * (wide + 2 * config.channels),
+                f"{n} images at once need", "draw fewer")
+
+
+def _check_fits(numbers, what, mend):
+    """ValueError unless so many numbers, float32, fit in the memory."""
+    needed = 4 * numbers
     if needed > memory():
-        kind = type(config).__name__.removesuffix("Config")
-        have = ", ".join(f"{name} {getattr(config, name)}"
-                         for name in settings)
         raise ValueError(
-            f"with {have} this {kind} needs about {needed // 10 ** 9:,} GB "
-            f"of memory, and this computer has {memory() // 10 ** 9}: make "
-            "one of them smaller")
+            f"{what} about {needed // 10 ** 9:,} GB of memory, and this "
+            f"computer has {memory() // 10 ** 9}: {mend}")
 
 
 def check_images(images, model):

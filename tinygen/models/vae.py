@@ -29,6 +29,7 @@ from tinygen.models.labels import check_labels, in_turn, with_labels
 from tinygen.models.settings import (
     ANY,
     check,
+    check_count,
     check_images,
     check_memory,
     check_sides,
@@ -335,8 +336,10 @@ class VAE:
     def sample(self, n, rng, labels=None):
         """n new images, N H W C in [-1, 1]: draws of the prior, decoded; of
         these classes, or of each class in turn."""
+        c = self.config
+        check_count(n, c, 2 * c.width if c.network == "conv" else 0)
         return self.decode(self.draw(1, n, rng)[0],
-                           in_turn(labels, n, self.config))
+                           in_turn(labels, n, c))
 
     def decode(self, z, labels=None):
         """The mean image of each code. z N latent; N H W C in [-1, 1]."""

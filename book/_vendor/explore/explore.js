@@ -125,17 +125,20 @@
       this.next = { inputs, target, columns, since };
       if (this.busy) return;
       this.busy = true;
-      while (this.next) {
-        const now = this.next;
-        this.next = null;
-        const began = performance.now();
-        const y = await this.run(now.inputs);
-        paint(now.target, y.data, y.shape, now.columns);
-        this.last = { inputs: now.inputs, output: y.data,
-          answered: performance.now() - now.since };
-        this.tell(performance.now() - began);
+      try {
+        while (this.next) {
+          const now = this.next;
+          this.next = null;
+          const began = performance.now();
+          const y = await this.run(now.inputs);
+          paint(now.target, y.data, y.shape, now.columns);
+          this.last = { inputs: now.inputs, output: y.data,
+            answered: performance.now() - now.since };
+          this.tell(performance.now() - began);
+        }
+      } finally {             // or no later inputs would be heard
+        this.busy = false;
       }
-      this.busy = false;
     }
 
     tell(milliseconds) {

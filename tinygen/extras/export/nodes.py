@@ -154,8 +154,8 @@ def spectral_norm(g, layer, x, path):
     new, inner = join(path, "parametrizations.weight."), layer.layer
     w = g.arrays[f"{new}original"]
     matrix = torch_names.rows(w, type(inner) is layers.ConvTranspose2d)
-    sigma = np.linalg.norm(matrix @ g.arrays[f"{new}0._v"])
-    g.arrays[join(path, "weight")] = w / sigma
+    squares = (matrix @ g.arrays[f"{new}0._v"]) ** 2
+    g.arrays[join(path, "weight")] = w / np.sqrt(squares.sum() + 1e-24)
     return FORMS[type(inner)](g, inner, x, path)
 
 

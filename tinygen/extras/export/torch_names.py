@@ -25,6 +25,7 @@ from tinygen.engine.layers import (
     Sequential,
     SpectralNorm,
     UpsampleConv2d,
+    _unit,
     load_state,
     parameters,
     state,
@@ -236,7 +237,7 @@ def arrays(net, channels=None):
             new = join(path, "parametrizations.weight.")
             u = rows(found[f"{new}original"], type(layer.layer)
                      is ConvTranspose2d) @ found[f"{new}0._v"]
-            found[join(path, THEIRS[1])] = u / np.linalg.norm(u)
+            found[join(path, THEIRS[1])] = _unit(u)
     return found
 
 
@@ -303,11 +304,12 @@ def save_torch(net, path, channels=None):
 def load_torch(net, path, channels=None):
     """from_torch_state_dict of a file by safetensors.torch.save_file.
     Needs no PyTorch."""
-    from safetensors import SafetensorError
     from safetensors.numpy import load
+    content = Path(path).read_bytes()
     try:
-        given = load(Path(path).read_bytes())
-    except SafetensorError as error:
-        raise ValueError(f"{path} is cut short or no safetensors file "
-                         f"({error}): save it again") from None
+        given = load(content)
+    except Exception as error:  # of many kinds: for bfloat16 a KeyError
+        raise ValueError(f"{path} is cut short or no safetensors file, "
+                         f"or holds what NumPy does not ({error}): save "
+                         "it again, as float32") from None
     from_torch_state_dict(net, given, channels)
