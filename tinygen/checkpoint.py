@@ -65,7 +65,7 @@ def load(path):
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}: name a "
                                 "run's folder or a .safetensors file")
-    check_size(path, 1 << 31)
+    check_size(path, 1 << 33)
     try:
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")

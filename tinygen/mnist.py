@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -116,9 +117,10 @@ def _download(name):
     """Fetch NAME.gz from the first mirror whose file is right."""
     place = writable_folder(cache_folder() / "mnist") / f"{name}.gz"
     for left in place.parent.glob(f".{name}.*.part.gz"):  # by a killed process
-        if left.stat().st_mtime < time.time() - 3600:
-            left.unlink(missing_ok=True)
-    failures = []
+        with suppress(FileNotFoundError):   # another process was faster
+            if left.stat().st_mtime < time.time() - 3600:
+                left.unlink()
+    failures, part = [], place
     for mirror in MIRRORS:
         try:
             with replacing(place) as part:

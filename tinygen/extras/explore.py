@@ -122,9 +122,9 @@ def ways(gan, n=4000, seed=0):
     z = gan.draw(n, np.random.default_rng(seed))
     y = np.concatenate([traits(made(gan, z[k:k + 100]))
                         for k in range(0, n, 100)])
-    y = (y - y.mean(axis=0)) / y.std(axis=0)
+    y = (y - y.mean(axis=0)) / (y.std(axis=0) + 1e-6)   # grey: no redness
     found = np.linalg.pinv(np.linalg.lstsq(z, y, rcond=None)[0])
-    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    found /= np.linalg.norm(found, axis=1, keepdims=True) + 1e-12
     return dict(zip(TRAITS, found, strict=True))
 
 

@@ -155,15 +155,14 @@
       const play = button("Play", () => {
         this.playing = !this.playing;
         play.textContent = this.playing ? "Pause" : "Play";
-        play.setAttribute("aria-pressed", this.playing);
         const frame = async () => {
           if (!this.playing) return;
-          await step();
+          const { top, bottom } = this.figure.getBoundingClientRect();
+          if (bottom > 0 && top < innerHeight) await step();
           requestAnimationFrame(frame);
         };
         frame();
       });
-      play.setAttribute("aria-pressed", false);
       return play;
     }
 
@@ -444,7 +443,7 @@
       figure.querySelector(".explore-panel")?.remove();
       figure.querySelector("img").hidden = false;
       note.textContent = "This browser could not run the model, so the "
-        + `picture stays as it is (${error.message}).`;
+        + `picture stays as it is (${error.message ?? error}).`;
       figure.dataset.state = "failed";
     }
   }
