@@ -112,10 +112,12 @@ def test_a_figure_answers_keys_at_once(tab, name):
 
 @pytest.mark.long
 def test_from_a_server_as_from_files(tab):
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler,
-                                directory=HTML)
-    handler.log_message = lambda *_: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(
+            Quiet, directory=HTML)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         assert reach(tab, "explore-walk", address) == []
