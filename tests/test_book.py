@@ -191,6 +191,7 @@ def test_scripts_name_no_other_host():
         named = hosts(path.read_text(encoding="utf-8"))
         found[path.name] = [host for host in named if host not in NAMES]
     assert found.pop("tex-chtml-full.js") == SPEECH
+    assert found.pop("runtime.js") == ["web.dev"]       # in a message
     assert {name: named for name, named in found.items() if named} == {}
 
 
