@@ -28,8 +28,8 @@ ON_PAPER = """
 .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, .bd-header-article,
 .bd-footer, .prev-next-footer, .headerlink, .copybtn, .skip-link,
 #pst-back-to-top, .pst-navbar-icon, .sidebar-toggle, dialog,
-.toggle-button, .hide-input > details > summary,
-.hide-output > details > summary { display: none !important }
+.toggle-button, details.hide > summary { display: none !important }
+* { animation: none !important; transition: none !important }
 .bd-main .bd-content .bd-article-container, .bd-page-width,
 .bd-container__inner { max-width: none !important; padding: 0 !important }
 pre { font-size: 0.72rem !important; white-space: pre-wrap !important }
@@ -75,7 +75,7 @@ def print_page(tab, page, out):
     tab.evaluate("window.MathJax?.startup?.promise")
     tab.add_style_tag(content=ON_PAPER)
     tab.evaluate(PREPARE)
-    tab.pdf(path=out, format="A4", scale=0.82, outline=True, tagged=True,
+    tab.pdf(path=out, format="A4", scale=0.75, outline=True, tagged=True,
             print_background=True, display_header_footer=True,
             header_template="<span></span>",
             footer_template="<div style='width: 100%; font-size: 8px; "

@@ -275,6 +275,7 @@ def known():
     return metrics.features(images), labels
 
 
+@pytest.mark.long
 def test_fid_and_kid_rise_with_every_damage(sprites, known):
     """Noise, blur, dropped shapes, swapped channels: more is worse."""
     labels = data.sprites(2000, rng=5)[1]
@@ -294,6 +295,7 @@ def test_fid_and_kid_rise_with_every_damage(sprites, known):
             assert found[1].low > clean.high, name
 
 
+@pytest.mark.long
 def test_fid_of_digits_rises_with_every_damage(require):
     require("data")
     x, labels = data.mnist("test")

@@ -44,6 +44,7 @@ def test_the_digits_took_ten_minutes_at_most():
     assert header["note"]["seconds"] <= 600
 
 
+@pytest.mark.long
 def test_stripes_are_put_on_and_taken_off():
     """What section 4.3 says: against true pairs the stored CycleGAN gains
     6 dB over leaving the image unchanged, and the stored numbers are its.
@@ -107,6 +108,7 @@ def test_five_weighted_draws_beat_one_at_equal_steps():
     assert gain.mean() > 3 * gain.std(ddof=1) / len(gain) ** 0.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", INK, ids=lambda path: path.stem)
 def test_the_stored_weights_give_the_stored_likelihood(path, require):
     """On 20 digits from 1,000 draws, to chance, a tenth of a nat or two."""
