@@ -142,6 +142,17 @@ def test_a_finger_does_what_the_pointer_does(tab, name):
 
 
 @pytest.mark.long
+def test_one_can_draw_on_an_empty_ground(tab):
+    reach(tab, "explore-restyle")
+    tab.locator("#explore-restyle select").select_option(label="nothing")
+    tab.wait_for_function("""() => {
+        const { busy, last } =
+            document.getElementById('explore-restyle').explorer;
+        const [x] = last.inputs.images;
+        return !busy && x.every((v, i) => v === x[i % 3]); }""")
+
+
+@pytest.mark.long
 def test_play_moves_and_pause_stops(tab):
     reach(tab, "explore-walk")
     play = tab.locator("#explore-walk button", has_text="Play")
