@@ -275,7 +275,7 @@ def test_a_file_of_ten_gigabytes_is_not_read(tmp_path, measured):
     said, megabytes = measured(
         "from tinygen import checkpoint", "checkpoint.load(sys.argv[1])",
         path)
-    assert "is too large (more than 2048 MB)" in said
+    assert "is too large (more than 8192 MB)" in said
     assert str(path) in said and megabytes < 50
 
 

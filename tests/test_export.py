@@ -351,7 +351,7 @@ def test_a_file_that_holds_one_part(require, tmp_path, capsys):
     (["--onnx", "g.onnx", "--part", "encoder"],
      "a gan has no part 'encoder'; it has generator, discriminator"),
     (["--onnx", "none/g.onnx"], "there is no folder none to write g.onnx in"),
-    (["--onnx", "folder"], "cannot write folder (Is a directory)"),
+    (["--onnx", "folder"], "cannot write folder (it is no file)"),
 ])
 def test_what_cannot_be_exported(require, tmp_path, capsys, monkeypatch,
                                  argv, message):
