@@ -186,7 +186,7 @@
       const { noise: d, side } = explorer.spec, n = 8;
       let from = noise(n * d), to = noise(n * d);
       const target = canvas(4, 2, side, "Eight images drawn by the GAN");
-      const at = slider("from these to the next", 0, 1, 0, show);
+      const at = slider("to eight others", 0, 1, 0, show);
       function show(event) {
         const t = at.input.valueAsNumber;
         const a = Math.cos(t * Math.PI / 2), b = Math.sin(t * Math.PI / 2);
@@ -330,6 +330,7 @@
       const { side, colours, drawings } = explorer.spec;
       const pad = canvas(2, 2, side, "Your drawing: draw with the pointer, "
         + "or move with the arrow keys and paint with the space bar");
+      pad.setAttribute("role", "application");  // its keys are its own
       pad.width = pad.height = side;
       pad.tabIndex = 0;
       pad.classList.add("explore-pad");
@@ -337,6 +338,7 @@
       target.width = target.height = side;
       const context = pad.getContext("2d", { willReadFrequently: true });
       const mark = element("span", { class: "explore-mark" });
+      const ground = colours.find(({ name }) => name === "light ground").rgb;
       const pen = { x: side / 2, y: side / 2, colour: colours[0].rgb };
       function show(event) {
         const { data } = context.getImageData(0, 0, side, side);
@@ -390,6 +392,11 @@
         event.preventDefault();
       });
       function start(k) {
+        if (k < 0) {
+          context.fillStyle = `rgb(${ground})`;
+          context.fillRect(0, 0, side, side);
+          return show();
+        }
         const given = bytes(drawings[k].rgb);
         const image = context.createImageData(side, side);
         for (let p = 0; p < side * side; p++) {
@@ -409,7 +416,8 @@
           name);
         }));
       const pick = element("select", {}, ...drawings.map(({ name }, k) =>
-        element("option", { value: k }, name)));
+        element("option", { value: k }, name)),
+      element("option", { value: -1 }, "nothing"));
       pick.addEventListener("change", () => start(pick.value));
       explorer.place(
         [element("div", { class: "explore-map" }, pad, mark), target],
