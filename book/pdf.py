@@ -35,7 +35,8 @@ summary { list-style: none }
 .bd-main .bd-content * { box-shadow: none !important }
 .bd-main .bd-content .bd-article-container, .bd-page-width,
 .bd-container__inner { max-width: none !important; padding: 0 !important }
-pre { font-size: 0.72rem !important; white-space: pre-wrap !important }
+pre { font-size: 0.72rem !important; white-space: pre-wrap !important;
+  orphans: 4; widows: 4 }
 figure, img, tr, blockquote, h1, h2, h3, h4 { break-inside: avoid }
 div.highlight, div[class*="highlight-"] { display: block }
 div.highlight, div[class*="highlight-"], div.admonition, details.admonition,
@@ -53,7 +54,9 @@ PREPARE = """
 for (const one of document.querySelectorAll("details")) one.open = true;
 for (const one of document.querySelectorAll(
     "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
-  if (one.offsetHeight < 480) one.style.breakInside = "avoid";
+  const box = one.closest("details.hide, .sd-dropdown") ??
+    one.closest(".cell_input") ?? one;  // else the box begins a page early
+  if (box.offsetHeight < 480) one.style.breakInside = "avoid";
 }
 """
 
