@@ -28,13 +28,24 @@ ON_PAPER = """
 .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, .bd-header-article,
 .bd-footer, .prev-next-footer, .headerlink, .copybtn, .skip-link,
 #pst-back-to-top, .pst-navbar-icon, .sidebar-toggle, dialog,
-.toggle-button, details.hide > summary { display: none !important }
+.toggle-button, details.hide > summary,
+.sd-summary-state-marker { display: none !important }
+summary { list-style: none }
 * { animation: none !important; transition: none !important }
+.bd-main .bd-content * { box-shadow: none !important }
 .bd-main .bd-content .bd-article-container, .bd-page-width,
 .bd-container__inner { max-width: none !important; padding: 0 !important }
-pre { font-size: 0.72rem !important; white-space: pre-wrap !important }
-figure, img, tr { break-inside: avoid }
-h1, h2, h3, h4 { break-after: avoid }
+pre { font-size: 0.72rem !important; white-space: pre-wrap !important;
+  orphans: 4; widows: 4 }
+figure, img, tr, blockquote, h1, h2, h3, h4 { break-inside: avoid }
+div.highlight, div[class*="highlight-"] { display: block }
+div.highlight, div[class*="highlight-"], div.admonition, details.admonition,
+.bd-main .bd-content table { break-inside: auto }
+h1, h2, h3, h4, p:has(> code:only-child):has(+ div[class*="highlight-"]),
+p:has(+ details) { break-after: avoid }
+/* For the outline: else the space at a line's end is missing in it, and a
+   heading that begins a page stands in it twice */
+h1, h2, h3, h4 { white-space: break-spaces; padding-top: 2px }
 [id^="document-"] + section { break-before: page }
 img { max-height: 225mm }
 table { font-size: 0.85rem; width: 100% !important; display: table !important }
@@ -43,7 +54,9 @@ PREPARE = """
 for (const one of document.querySelectorAll("details")) one.open = true;
 for (const one of document.querySelectorAll(
     "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
-  if (one.offsetHeight < 480) one.style.breakInside = "avoid";
+  const box = one.closest("details.hide, .sd-dropdown") ??
+    one.closest(".cell_input") ?? one;  // else the box begins a page early
+  if (box.offsetHeight < 480) one.style.breakInside = "avoid";
 }
 """
 
@@ -52,9 +65,15 @@ def one_page(text):
     """The page, with the links of its chapters to each other mended.
 
     They point to the file it no longer is; and ids that several chapters
-    have get their chapter's name, so that a link stays in its chapter.
+    have get their chapter's number, so that a link stays in its chapter. Only
+    citations lead out of it: to the bibliography, which numbers like them.
     """
+    text = text.replace('<div class="citation" id="',
+                        '<div class="citation" id="cited-')
+    text = re.sub(rf'href="{PAGE}#(?=id\d)', 'href="#cited-', text)
     text = text.replace(f'href="{PAGE}#', 'href="#')
+    text = text.replace(f'href="#document-{PAGE.removesuffix(".html")}"',
+                        'href="#main-content"')     # the first has no anchor
     parts = re.split(r'(?=<span id="document-)', text)
     often = Counter(i for part in parts for i in
                     set(re.findall(r' id="([^"]+)"', part)))
