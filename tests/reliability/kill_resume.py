@@ -102,11 +102,11 @@ def start(name, out, kernels, *stop):
 
 def finish(name, out, kernels):
     """Train on to the end; the seconds it took."""
-    process = start(name, out, kernels)
-    began = time.perf_counter()
-    if process.wait() != 0:
-        raise SystemExit(f"{name} in {out} could not go on")
-    return time.perf_counter() - began
+    with start(name, out, kernels) as process:
+        began = time.perf_counter()
+        if process.wait() != 0:
+            raise SystemExit(f"{name} in {out} could not go on")
+        return time.perf_counter() - began
 
 
 def kill(name, out, kernels, seconds, rng, inside):
