@@ -34,7 +34,8 @@ COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "violet",
 
 
 def load(name):
-    return training.load_model(RUNS / f"{name}.safetensors")[0]
+    """(model, header) of a stored run."""
+    return training.load_model(RUNS / f"{name}.safetensors")
 
 
 def text(data):
@@ -72,28 +73,28 @@ def restyle(model):
                         for name, rgb in paints.items()]}
 
 
-# name: (its run, the part that is exported, the larger run it stands for)
+# name: (what its figure has to know, its run, the part that is exported, the
+# larger run it stands for)
 MODELS = {
-    "gan": ("gan_sprites_small", "generator", "gan_sprites"),
-    "plane": ("vae_mnist_plane", "decoder", "vae_mnist"),
-    "classes": ("future_classes", "generator", "future_classes"),
-    "restyle": ("cyclegan_sprites", "a-to-b", "cyclegan_sprites")}
+    "gan": (gan, "gan_sprites_small", "generator", "gan_sprites"),
+    "plane": (plane, "vae_mnist_plane", "decoder", "vae_mnist"),
+    "classes": (classes, "future_classes", "generator", "future_classes"),
+    "restyle": (restyle, "cyclegan_sprites", "a-to-b", "cyclegan_sprites")}
 
 
 @functools.cache      # two figures run the larger model itself
 def distance(run):
     """FID of 2,000 images of a run against 4,000 it has not seen."""
-    model = load(run)
-    if run.startswith("vae_mnist"):
-        real, of = tg.data.mnist("test")[0][:4000], "mnist"
+    (model, _), of = load(run), "sprites"
+    if model.name == "cyclegan":
+        real, _ = tg.data.sprites(4000, "striped", 7)
+        fake = model.translate(tg.data.sprites(2000, "solid", 8)[0])
     else:
-        style = "striped" if run.startswith("cyclegan") else "solid"
-        ground = "mixed" if run.startswith("cyclegan") else "light"
-        real, of = tg.data.sprites(
-            4000, style, 7, background=ground)[0], "sprites"
-    rng = np.random.default_rng(0)
-    fake = (model.translate(tg.data.sprites(2000, "solid", 8)[0])
-            if run.startswith("cyclegan") else model.sample(2000, rng))
+        fake = model.sample(2000, np.random.default_rng(0))
+        if model.name == "vae":
+            real, of = tg.data.mnist("test")[0][:4000], "mnist"
+        else:
+            real, _ = tg.data.sprites(4000, "solid", 7, background="light")
     fid = tg.metrics.fid(tg.metrics.features(real, of),
                          tg.metrics.features(fake, of))
     return [round(float(x), 1) for x in (fid, fid.low, fid.high)]
@@ -101,14 +102,14 @@ def distance(run):
 
 def make(name):
     """Write NAME.js; returns its entry in explore.json."""
-    run, part, full = MODELS[name]
-    model, header = training.load_model(RUNS / f"{run}.safetensors")
+    about, run, part, full = MODELS[name]
+    model, header = load(run)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         tg.export.onnx(model, file, part, half=True, header=header)
         onnx = file.read_bytes()
     with tg.no_grad():
-        spec = globals()[name](model)
+        spec = about(model)
     spec |= {"side": model.config.size, "onnx": text(onnx)}
     SCRIPTS.mkdir(exist_ok=True)
     (SCRIPTS / f"{name}.js").write_text(
