@@ -319,16 +319,24 @@ def save_grid(images, path, columns=None, scale=2):
     unknown format.
     """
     from PIL import Image
+    grid = grid_picture(images, columns, scale)
+    kind = Image.registered_extensions().get(Path(path).suffix.lower())
+    if kind not in Image.SAVE:      # some can only be read
+        raise ValueError(f"{path} has no file extension of a picture: call "
+                         "it grid.png, say")
+    with replacing(path) as part:
+        grid.save(part)
+
+
+def grid_picture(images, columns=None, scale=2):
+    """The same as save_grid writes, as an Image of Pillow."""
+    from PIL import Image
     images = np.asarray(images)
     if images.dtype != np.uint8:
         images = to_uint8(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
         raise ValueError("save_grid takes images [n, H, W, 1 or 3], not "
                          f"{list(images.shape)}")
-    kind = Image.registered_extensions().get(Path(path).suffix.lower())
-    if kind not in Image.SAVE:      # some can only be read
-        raise ValueError(f"{path} has no file extension of a picture: call "
-                         "it grid.png, say")
     n, height, width, channels = images.shape
     columns = min(columns or math.ceil(math.sqrt(n)), n)
     rows = math.ceil(n / columns)
@@ -338,5 +346,4 @@ def save_grid(images, path, columns=None, scale=2):
         grid[k // columns, :-1, k % columns, :-1] = image
     grid = grid.reshape(rows * (height + 1), -1, channels)[:-1, :-1]
     grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
-    with replacing(path) as part:
-        Image.fromarray(grid.squeeze(2) if channels == 1 else grid).save(part)
+    return Image.fromarray(grid.squeeze(2) if channels == 1 else grid)

@@ -6,7 +6,7 @@ evaluate() measures, Evaluation.text() is the table for a terminal and
 
 import base64
 import html
-import tempfile
+import io
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,7 +199,6 @@ def pictures(fake, real, near):
 
 def png(images, columns):
     """The bytes of a picture of images, side by side."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "grid.png"
-        data.save_grid(images, path, columns)
-        return path.read_bytes()
+    file = io.BytesIO()
+    data.grid_picture(images, columns).save(file, "png")
+    return file.getvalue()
