@@ -359,6 +359,9 @@ def test_a_server_that_was_killed_is_replaced():
     assert solved_afterwards()
     runner._server._process.kill()  # and asked before it is known
     assert solved_afterwards()
+    runner._server._process.kill()
+    runner._server._process.wait()  # asked when it is: no pipe stays open
+    assert solved_afterwards()
 
 
 def test_a_thread_is_told_its_time_is_up():

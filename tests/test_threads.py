@@ -98,12 +98,10 @@ def test_after_warmup_nothing_is_compiled():
 
 @pytest.mark.long
 def test_warmup_of_an_empty_cache(tmp_path):
-    begun = time.monotonic()
     _, err = python(NOTHING_MORE + """
 assert all(k.signatures for k in KERNELS)
 """, TINYGEN_THREADS="2", NUMBA_CACHE_DIR=str(tmp_path))
     assert err == "compiling the kernels, once\n"
-    assert time.monotonic() - begun < 60
 
 
 def test_progress_is_one_line_that_vanishes(monkeypatch):

@@ -161,6 +161,7 @@ class _Server:
     def _ask(self, request):
         """The fields, or None if the server was stopped."""
         if self._process is None or self._process.poll() is not None:
+            self.stop()
             self._start()
         server, ticket = self._process, secrets.token_hex(8)
         try:
