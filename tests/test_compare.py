@@ -40,6 +40,9 @@ def test_equal(got, expected):
     ({"a": 1}, {"a": 2}, "At key 'a': 2 is right"),
     (A, tg.Tensor(A), "Expected a Tensor"),
     (np.array([1, 2], object), np.array([1., 2.]), "Expected an array"),
+    (iter, A, "got the function"), (object(), A, "got an object"),
+    ((A / 3).astype(np.float32), A / 3, "Yours are float32, which rounds: "
+     "compute in float64."), (np.float16(0.1), 0.1, "Yours are float16"),
     (len, 1., "got the function len")])
 def test_different(got, expected, words):
     assert words in difference(got, expected)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tinygen.exercises import finding, registry, reports, runner, workers
 from tinygen.exercises.__main__ import copy
 from tinygen.exercises.answer import Answer
 from tinygen.exercises.apart import Apart, TimeUp
+from tinygen.exercises.guard import Guard
 from tinygen.exercises.lifting import Cell
 from tinygen.exercises.registry import Options
 from tinygen.exercises.rules import first_refusal
@@ -189,6 +191,17 @@ def test_solutions_in_the_folder_for_temporary_files(write, tmp_path):
                        "    return 2", name="f", root=root)
         assert "changes files" in flat(report), str(report)
     assert Path(here).exists() and not Path(away).exists()
+
+
+def test_a_folder_is_no_other_whose_name_it_begins():
+    inside = Guard._opened, Guard._in_temporary
+    guard = SimpleNamespace(_hidden=("/a/b",), _names=set(), _free=("/t",))
+    guard._is_hidden = lambda path: Guard._is_hidden(guard, path)
+    for path, hidden in (("/a/b", True), ("/a/b/x", True), ("/a/bc", False)):
+        assert guard._is_hidden(path) is hidden
+    for path, free in (("/t/x", True), ("/tx", False), ("/", False)):
+        assert (not inside[0](guard, (path, "w", 0))) is free
+        assert inside[1](guard, (path,)) is free
 
 
 # ---- forging ------------------------------------------------------------
@@ -433,7 +446,11 @@ def test_results_that_are_hard_to_describe(body, words):
         "    except FloatingPointError:\n        return")
     + "RULES = np.seterr(divide='raise')",
     f"class A(np.ndarray): pass\ndef spread(x):\n    return ({VALUE}).view(A)",
-    f"def spread(x):\n    return np.ma.array({VALUE})"])
+    f"def spread(x):\n    return np.ma.array({VALUE})",
+    f"def spread(x: NDArray) -> NDArray:\n    return {VALUE}",
+    "from dataclasses import dataclass\n@dataclass\nclass K:\n"
+    f"    v: float = 1.\ndef spread(x):\n    return K().v * {VALUE}",
+    RIGHT.replace("return", "display(x); return")])
 def test_a_right_answer_in_odd_clothes(source):
     if "RULES" in source:  # a global setting that the answer needs
         source = source.replace("def spread(x):", "def spread(x):\n    RULES")
@@ -460,7 +477,10 @@ def test_a_right_answer_in_odd_clothes(source):
      "draws at random"),
     ("def spread(x):\n    return f'{x}'", "got a str"),
     ("def spread(x):\r    return 1 / 0\r", "Line 2 of code cell 1"),
-    ("def spread(self, x):\n    return x", "positional argument")])
+    ("def spread(self, x):\n    return x", "positional argument"),
+    ("@njit\n" + RIGHT, "The definition of spread could not be run."),
+    (RIGHT.replace(
+        ", 1))", ", 1)).astype('f')"), "Yours are float32, which rounds")])
 def test_a_clumsy_answer_is_told_so(source, words):
     wrong_with(words, source)
     report = check(source)
@@ -496,6 +516,30 @@ def test_a_server_that_does_not_last_is_reported(monkeypatch):
     monkeypatch.setattr(runner._Server, "_ask", lambda *_: None)
     report = check(RIGHT)
     assert "the process that checks was stopped" in flat(report)
+
+
+def test_a_callback_of_the_check_may_fail_in_the_answer(write):
+    """A traceback, or a warning, shows no line of the check, nor opens it."""
+    root = write("@exercise('Here')\ndef f(answer):\n    def g(x):\n"
+                 "        return np.ones(1) / x\n    answer.on(g).gives(3)\n",
+                 "def f(g):\n    return 3\n")
+    report = check("import traceback, warnings\ndef f(g):\n"
+                   "    warnings.simplefilter('always'); g(0)\n"
+                   "    try:\n        g('a')\n    except Exception:\n"
+                   "        traceback.print_exc()\n    return 4", name="f",
+                   root=root)
+    assert "3 is right, you have 4" in flat(report), str(report)
+    assert "RuntimeWarning: divide" in report.printed and "ufunc" in (
+        report.printed) and "np.ones(1)" not in report.printed
+
+
+def test_a_check_that_fails_itself_is_no_fault_of_the_reader(write):
+    root = write("@exercise('Here', takes=('g',))\ndef f(answer):\n"
+                 "    answer.on(1).gives(2)\n\n\ndef g(answer):\n"
+                 "    1 / 0\n", "def f(x):\n    return 2\n")
+    report = check("def f(x):\n    return g(x)", name="f", root=root)
+    assert "not your fault (KeyError: 'g'; line" in flat(report)
+    assert "please report it" in flat(report)
 
 
 # ---- notebooks ----------------------------------------------------------
@@ -577,6 +621,16 @@ def test_what_is_called_a_notebook_and_is_no_file(make, tmp_path):
     assert "00_sample_exercises.ipynb" in flat(report)
     (tmp_path / "mine.py").write_text(RIGHT)
     assert found(tmp_path).verdict == reports.SOLVED
+
+
+@pytest.mark.parametrize("source", [
+    "if True:\n    " + RIGHT.replace("\n", "\n    "),
+    "with np.errstate(all='ignore'):\n\t" + RIGHT.replace("\n", "\n\t"),
+    "%%writefile a.py\n" + RIGHT, "%%python3\n" + RIGHT])
+def test_a_definition_that_is_not_found_is_pointed_out(source):
+    report = check("x = 1", source)
+    assert report.verdict == reports.OPEN
+    assert "In code cell 2 it stands inside of" in report.notes[0]
 
 
 def test_a_hundred_megabytes_of_outputs(tmp_path):

@@ -132,3 +132,43 @@ def test_no_samples_are_an_empty_array(name):
     pair = [(images, images)] if name == "cyclegan" else []
     none = model.sample(0, np.random.default_rng(0), *pair)
     assert none.shape == (0, 8, 8, 3) and none.dtype == np.float32
+
+
+@pytest.mark.parametrize("files, most", [
+    (["900\n", None], 900), ([None, "700\n"], 700), (["max\n", None], None),
+    ([f"{2 ** 63 - 4096}", ""], None), ([None, None], None)])
+def test_a_container_may_have_less_memory(tmp_path, monkeypatch, files, most):
+    paths = [tmp_path / str(k) for k in range(len(files))]
+    for path, text in zip(paths, files):
+        if text is not None:
+            path.write_text(text)
+    monkeypatch.setattr(settings, "LIMITS", [])
+    all_of_it = settings.memory()
+    monkeypatch.setattr(settings, "LIMITS", paths)
+    assert settings.memory() == (most or all_of_it)
+
+
+def test_parts_are_as_equal_as_can_be():
+    seen = []
+
+    def net(x):
+        seen.append(len(x.data))
+        return 2 * x
+    for n in (0, 1, 64, 65, 200):
+        x = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+        assert np.array_equal(settings.in_parts(net, x), 2 * x)
+    assert seen == [0, 1, 64, 33, 32, 50, 50, 50, 50]
+
+
+@pytest.mark.parametrize("model", [
+    models.build("gan", {"width": 4, "classes": 3, "size": 8}),
+    models.build("vae", {"width": 4, "classes": 3, "size": 8}),
+    models.build("cyclegan", {"width": 4, "blocks": 1, "size": 8})],
+    ids=lambda model: model.name)
+def test_images_drawn_in_parts_are_those_drawn_at_once(model, monkeypatch):
+    more = [[tg.data.to_float(np.random.default_rng(1).integers(
+        0, 256, (9, 8, 8, 3), np.uint8))] * 2] * (model.name == "cyclegan")
+    parts = model.sample(70, np.random.default_rng(0), *more)
+    monkeypatch.setattr(np, "array_split", lambda x, count: [x])
+    assert np.array_equal(
+        model.sample(70, np.random.default_rng(0), *more), parts)

@@ -18,6 +18,7 @@ from numpy import (
     array,
     array2string,
     asarray,
+    finfo,
     isfinite,
     isnan,
     ndarray,
@@ -74,7 +75,16 @@ def difference(got, expected, tol=1e-8, dtype=False):
         return f"The shape must be {wanted.shape}; yours is {a.shape}."
     if dtype and a.dtype != wanted.dtype:
         return f"The dtype must be {wanted.dtype}; yours is {a.dtype}."
-    return _different_values(a, wanted, tol)
+    return _different_values(a, wanted, tol) + _rounded(a, wanted, tol)
+
+
+def _rounded(a, b, tol):
+    """A sentence for numbers that were right before they were rounded."""
+    if a.dtype.kind + b.dtype.kind != "ff" or a.dtype.itemsize >= (
+            b.dtype.itemsize) or not _different_values(a, b, tol) or (
+            _different_values(a, b, 8 * float(finfo(a.dtype).eps))):
+        return ""
+    return f" Yours are {a.dtype}, which rounds: compute in {b.dtype}."
 
 
 def _different_values(a, b, tol):
@@ -224,15 +234,17 @@ def kind(x):
                 " (...)")
     if type(x) is CoroutineType:
         return "a coroutine: write `def` without `async`"
+    name = type(x).__name__
+    named = f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
     if not is_usual(x) or type(x) in (list, tuple, dict):
-        return f"a {type(x).__name__}"
+        return named
     if isinstance(x, ndarray):
         return f"an array of shape {x.shape}"
     if isinstance(x, Number):
         return f"the number {number(x)}"
     if callable(x):
         return f"the function {x.__name__}"
-    return f"a {type(x).__name__}"
+    return named
 
 
 def described(x, indent=""):

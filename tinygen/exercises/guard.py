@@ -92,10 +92,10 @@ class Guard:
             return "looks into the interpreter"
         writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or (
             mode and set(mode) & set("wax+"))
-        return writes and not path.startswith(self._free) and "changes files"
+        return writes and not _within(path, self._free) and "changes files"
 
     def _is_hidden(self, path):
-        return path.startswith(self._hidden) or (
+        return _within(path, self._hidden) or (
             os.path.basename(path) in self._names)
 
     def _in_temporary(self, args):
@@ -103,8 +103,8 @@ class Guard:
         paths = [os.path.realpath(os.fsdecode(a)) for a in args
                  if isinstance(a, (str, bytes, os.PathLike))]
         return bool(paths) and all(
-            p.startswith(self._free) and not self._is_hidden(p)
-            and not any(h.startswith(p) for h in self._hidden) for p in paths)
+            _within(p, self._free) and not self._is_hidden(p)
+            and not any(_within(h, [p]) for h in self._hidden) for p in paths)
 
     def check(self, threads=False):
         """Raise Refused if anything was read, replaced or left running."""
@@ -123,6 +123,12 @@ class Guard:
                     full = f"{full}.{name}"
                     raise Refused(full, f"The answer replaces {full}. Give"
                                   " your own function a name of its own.")
+
+
+def _within(path, folders):
+    """Whether it is one of these or below one: /a/bc is not below /a/b."""
+    return any(path == folder or path.startswith(os.path.join(folder, ""))
+               for folder in folders)
 
 
 def _counts(owner, value):

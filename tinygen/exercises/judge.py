@@ -1,4 +1,6 @@
 """Judging one answer, inside a worker: load, run, compare, explain."""
+import __future__
+
 import ast
 import io
 import signal
@@ -123,7 +125,11 @@ def _executed(pieces, options, apart, given=()):
         for index in wanted:
             module = ast.Module([body[index]], [])
             try:
-                code = compile(module, label, "exec")
+                # a cell may have said `from __future__ import annotations`;
+                # a dataclass of no module could not do with their names
+                later = isinstance(body[index], ast.FunctionDef) and (
+                    __future__.annotations.compiler_flag)
+                code = compile(module, label, "exec", later)
                 apart(lambda code=code: exec(code, space))
             except (rules.Refused, TimeUp):
                 raise
@@ -140,7 +146,9 @@ def _run(report, exercise, function, pieces, apart):
                     lambda e: explained(e, sources, apart), apart)
     try:
         if not callable(function):
-            raise Wrong(f"{exercise.name} is not a function.")
+            raise Wrong(f"{exercise.name} is not a function." if function
+                        is not None or not report.notes else "The definition"
+                        f" of {exercise.name} could not be run.")
         exercise.check(answer)
         if answer.remembers():
             raise Wrong(REMEMBERS)

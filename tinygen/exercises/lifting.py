@@ -148,7 +148,7 @@ class Lifted:
             except SyntaxError as error:
                 self.broken.append((cell, error))
                 continue
-            self.cells[i] = Cell(cell.label, source)
+            self.cells[i] = Cell(cell.label, source or cell.source)
             self.statements += [Statement(i, *facts) for facts in found]
 
     def makers(self, name):

@@ -111,5 +111,7 @@ def _run(root, kind, chapter):
     source = path.read_text(encoding="utf-8")
     module = {"__name__": f"tinygen.exercises.{kind}.{path.stem}",
               "__file__": str(path)}
-    exec(compile(source, str(path), "exec"), module)
+    # In brackets: a traceback or a warning does not open the file for its
+    # lines, which a worker would take for a reader of the solutions
+    exec(compile(source, f"<{path}>", "exec"), module)
     return module, source

@@ -74,8 +74,12 @@ def _missing(report, lifted):
             return
     report.message = f"No code cell defines a function {report.name}."
     if any(not cell.is_code for cell in cells):
-        report.message = (f"{report.name} stands in a text cell: change the"
-                          " cell's type to Code.")
+        report.notes = [f"{report.name} stands in a text cell: change the"
+                        " cell's type to Code."]
+    elif cells:
+        report.notes = [f"In {cells[-1].label} it stands inside of something"
+                        " else (an if, a with, a class, a %%magic): define it"
+                        " at the left edge of a cell."]
 
 
 def _left_out(cell, error):

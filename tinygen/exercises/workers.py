@@ -101,10 +101,13 @@ def _worker(request, writing, secret, write=os.write, leave=os._exit):
         _limit(request["limit"] + GRACE)
         from .judge import judge
         judge(request, lambda report: _tell(writing, secret, vars(report)))
-    except BaseException:  # ours: an answer's own are caught in judge
+    except BaseException as error:  # ours: an answer's are caught in judge
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
         _tell(writing, secret, {
-            "message": "The check itself failed, which is not your"
-            " fault:\n" + traceback.format_exc()[-1500:]})
+            "message": "The check itself failed, which is not your fault"
+            f" ({type(error).__name__}: {error}; line {line} of"
+            f" {frame.f_code.co_filename}): please report it, with your"
+            " answer."})
     finally:
         try:
             write(writing, secret.encode() + DONE)

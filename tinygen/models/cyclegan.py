@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygen.data import ImagePool, as_float, in_range, to_float
-from tinygen.engine.autograd import Tensor, grad, no_grad
+from tinygen.engine.autograd import Tensor, grad
 from tinygen.engine.layers import (
     Conv2d,
     InstanceNorm,
@@ -34,6 +34,7 @@ from tinygen.models.settings import (
     check_images,
     check_memory,
     check_sides,
+    in_parts,
 )
 
 
@@ -258,20 +259,16 @@ class CycleGAN:
                 f"{self.config.channels} with sides of 8 pixels or more, not "
                 f"{images.shape}")
         net = self.ab if to == "b" else self.ba
-        with no_grad():
-            return np.concatenate([images[:0], *(
-                self._whole(net, images[k:k + 64])
-                for k in range(0, len(images), 64))])
+        return in_parts(lambda x: self._whole(net, x), images)
 
-    def _whole(self, net, images):
-        """net(images), mirrored to sides that 4 divides and cut again."""
-        height, width = images.shape[1:3]
+    def _whole(self, net, x):
+        """net(x), mirrored to sides that 4 divides and cut again."""
+        height, width = x.shape[1:3]
         more = max(-height % 4, -width % 4)
-        x = Tensor(images)
         if more:
             x = reflect_pad(x, more)[:, more:, more:]
             x = x[:, :height + -height % 4, :width + -width % 4]
-        return net(x).data[:, :height, :width]
+        return net(x)[:, :height, :width]
 
     def sample(self, n, rng, images):
         """n images out of (a, b): each followed by its translation.

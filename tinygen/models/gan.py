@@ -33,6 +33,7 @@ from tinygen.models.settings import (
     check_images,
     check_memory,
     check_sides,
+    in_parts,
 )
 
 LOSSES = {"non_saturating": losses.non_saturating,
@@ -228,11 +229,10 @@ class GAN:
     def sample(self, n, rng, labels=None):
         """n new images, N H W C in (-1, 1); of these classes, or of each
         class in turn. With the averaged weights, if there are any."""
-        check_count(n, self.config, 3 * self.config.width)
+        check_count(n, self.config)
         labels = in_turn(labels, n, self.config)
-        with no_grad(), self.averaged():
-            z = self.told(self.draw(n, rng), labels)
-            return self.g(Tensor(z)).data
+        with self.averaged():
+            return in_parts(self.g, self.told(self.draw(n, rng), labels))
 
     @contextmanager
     def averaged(self):

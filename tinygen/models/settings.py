@@ -2,12 +2,15 @@
 
 import math
 import os
+from contextlib import suppress
 from dataclasses import fields
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 
 from tinygen.data import check_batch
+from tinygen.engine.autograd import Tensor, no_grad
 from tinygen.engine.layers import parameters
 
 KINDS = {int: (Integral, "a whole number"), float: (Real, "a number"),
@@ -69,12 +72,22 @@ class Ration(np.random.Generator):
         return super().standard_normal(size, dtype)
 
 
+# Where Linux keeps what a container may have: control groups 2 and 1
+LIMITS = ("/sys/fs/cgroup/memory.max",
+          "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
 def memory():
-    """Bytes of memory that this computer has; 64 GB where it does not say."""
+    """Bytes of memory that this computer has, or this container may have;
+    64 GB where it does not say."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):   # Windows
-        return 2 ** 36
+        found = 2 ** 36
+    for path in LIMITS:
+        with suppress(OSError, ValueError):     # not there, or "max"
+            found = min(found, int(Path(path).read_text()))
+    return found
 
 
 def check_memory(config, settings, weights, others=0):
@@ -90,14 +103,23 @@ def check_memory(config, settings, weights, others=0):
                 "make one of them smaller")
 
 
-def check_count(n, config, wide=0):
+def check_count(n, config):
     """ValueError unless n, images to be drawn at once, is a whole number
-    from 0, and they fit in the memory, float32. wide: how many channels of
-    their size there are at a time on the way to them."""
+    from 0, and they fit in the memory twice, float32."""
     if not isinstance(n, Integral) or n < 0:
         raise ValueError(f"n is {n!r}; it must be a whole number from 0")
-    _check_fits(int(n) * config.size ** 2 * (wide + 2 * config.channels),
+    _check_fits(int(n) * config.size ** 2 * 2 * config.channels,
                 f"{n} images at once need", "draw fewer")
+
+
+def in_parts(net, x, most=64):
+    """net(x) for an array x N ..., of at most so many rows at a time: so
+    what is wide on the way does not grow with N. Each row must be its own
+    affair, as in all networks that do not train. An array."""
+    count = -(-len(x) // most) or 1     # of parts as equal as can be
+    with no_grad():
+        return np.concatenate([net(Tensor(part)).data
+                               for part in np.array_split(x, count)])
 
 
 def _check_fits(numbers, what, mend):

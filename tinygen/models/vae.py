@@ -33,6 +33,7 @@ from tinygen.models.settings import (
     check_images,
     check_memory,
     check_sides,
+    in_parts,
 )
 
 # e^5 = 148 is the largest spread of a code, e^-5 the smallest. Without a
@@ -337,17 +338,16 @@ class VAE:
         """n new images, N H W C in [-1, 1]: draws of the prior, decoded; of
         these classes, or of each class in turn."""
         c = self.config
-        check_count(n, c, 2 * c.width if c.network == "conv" else 0)
+        check_count(n, c)
         return self.decode(self.draw(1, n, rng)[0],
                            in_turn(labels, n, c))
 
     def decode(self, z, labels=None):
         """The mean image of each code. z N latent; N H W C in [-1, 1]."""
-        with no_grad():
-            y = self.decoder(Tensor(self.told(z, labels)))
-            if self.config.decoder == "gaussian":
-                return tanh(y).data
-            return 2 * sigmoid(y).data - 1
+        y = in_parts(self.decoder, self.told(z, labels))
+        if self.config.decoder == "gaussian":
+            return tanh.forward(y)
+        return 2 * sigmoid.forward(y) - 1
 
     def encode(self, images, labels=None):
         """(mu, logvar) of q(z given x), arrays N latent."""
