@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -264,6 +265,25 @@ def test_what_a_header_claims_is_not_believed(tmp_path, measured):
     assert len(lines) == len(paths) and megabytes < 50
     for line, path in zip(lines, paths):
         assert line.startswith(f"ValueError {path}"), line
+
+
+class PanicException(BaseException):
+    """As Rust's, where no memory is left."""
+
+
+@pytest.mark.parametrize("error, raised", [
+    (TypeError("no bfloat16"), "ValueError: c was not written by tinygen "
+     r"\(w: no bfloat16\): train a new one"),
+    (MemoryError("full"), "MemoryError: full"),
+    (PanicException("pointer"), "MemoryError: w of c does not fit"),
+    (KeyboardInterrupt(), "KeyboardInterrupt: ")])
+def test_why_an_array_cannot_be_read(error, raised):
+    class File:
+        def get_tensor(self, name):
+            raise error
+    with pytest.raises(BaseException) as caught:
+        checkpoint._tensor("c", File(), "w")
+    assert re.match(raised, f"{caught.typename}: {caught.value}")
 
 
 def test_a_file_of_ten_gigabytes_is_not_read(tmp_path, measured):

@@ -111,6 +111,12 @@ def test_a_damaged_file_of_pairs(monkeypatch, tmp_path):
         with pytest.raises(ValueError, match="emoji32.npz is damaged"):
             data.emoji()
 
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+    monkeypatch.setattr(emoji.zipfile, "ZipFile", denied)
+    with pytest.raises(PermissionError, match="denied: '.*emoji32.npz'"):
+        data.emoji()
+
 
 # ---- pairs from strangers --------------------------------------------------
 

@@ -56,6 +56,19 @@ def test_names_that_the_terminal_cannot_print(tmp_path):
     assert rb"\xe9t\xe9/run: trained up to step 1" in done.stdout
 
 
+def test_a_reader_of_our_output_who_has_enough(run, monkeypatch):
+    """| head: no traceback, no complaint."""
+    closed = []
+    monkeypatch.setattr(cli.os, "dup2", lambda new, old: closed.append(old))
+
+    def broken(*args, **named):
+        raise BrokenPipeError(32, "Broken pipe")
+    monkeypatch.setattr(cli, "sample", broken)
+    assert run("sample", "x") == (2, "", "") and closed == [1]
+    monkeypatch.setattr("builtins.print", broken)
+    assert run("doctor") == (0, "", "") and closed == [1, 1]
+
+
 @pytest.mark.parametrize("model", ["gan", "vae"])
 def test_a_class_is_asked_for(run, tmp_path, model):
     train = ["train", model, *TINY, "--out", "r"]

@@ -85,3 +85,16 @@ def test_a_notebook_keeps_one_output_without_times(now, monkeypatch):
     run(now)
     assert shown[-1] == "4/4 steps  d_loss 0.4"
     assert shown[1].endswith("0:20 left")
+
+
+@pytest.mark.parametrize("stream", [None, "broken"])
+def test_a_line_that_nobody_reads_stops_no_work(now, monkeypatch, stream):
+    """Started without a stderr, or with it in `| head`."""
+    class Broken(Terminal):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", stream and Broken())
+    run(now)
+    assert out.getvalue() == ""

@@ -312,6 +312,9 @@ def main(argv=None):
         return {"train": train, "sample": sample, "translate": translate,
                 "evaluate": evaluate, "diagnose": diagnose,
                 "export": export, "doctor": doctor}[args.command](args) or 0
+    except BrokenPipeError:     # what reads our output (| head) has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 2
     except KeyboardInterrupt as stop:
         print(f"\n{str(stop) or 'stopped'}", file=sys.stderr)
         return 130

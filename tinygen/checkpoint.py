@@ -70,7 +70,7 @@ def load(path):
         with safe_open(path, "np") as file:
             header = (file.metadata() or {}).get("tinygen")
             meta, version = _read_header(path, header)
-            arrays = {name: _tensor(file, name) for name in file.keys()}
+            arrays = {name: _tensor(path, file, name) for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(f"{path} is cut short or no checkpoint "
                          f"({error}): {MEND}") from None
@@ -85,14 +85,20 @@ def load(path):
     return arrays, meta
 
 
-def _tensor(file, name):
-    """An array of the file; SafetensorError for one that NumPy cannot hold.
-    """
+def _tensor(path, file, name):
+    """An array of the file. ValueError for one that NumPy cannot hold."""
     from safetensors import SafetensorError
     try:
         return file.get_tensor(name)
+    except (SafetensorError, MemoryError):
+        raise
     except Exception as error:  # of many kinds: for bfloat16 a TypeError
-        raise SafetensorError(f"{name}: {error}") from None
+        raise ValueError(f"{path} was not written by tinygen ({name}: "
+                         f"{error}): {MEND}") from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":    # of safetensors
+            raise
+        raise MemoryError(f"{name} of {path} does not fit") from None
 
 
 def _read_header(path, header):

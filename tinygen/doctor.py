@@ -38,7 +38,11 @@ def doctor():
             said, ill = f"WRONG: {error}", 1
         except Exception as error:  # whatever it is, the rest is looked at
             said, ill = f"WRONG: {first_line(error)}", 1
-        print(f"{name:13} {said}", flush=True)
+        try:
+            print(f"{name:13} {said}", flush=True)
+        except BrokenPipeError:     # | head: it has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            break
         if name == "python" and ill:  # what follows would only be confusing
             break
     return ill

@@ -56,6 +56,8 @@ def _read_pairs(path):
         with zipfile.ZipFile(path) as archive:
             pair = [_pixels(archive.getinfo(f"{name}.npy"), archive)
                     for name in ("noto", "twemoji")]
+    except PermissionError:     # there, and perhaps whole
+        raise
     except Exception as error:  # zipfile raises many kinds
         raise ValueError(f"{path} is damaged ({error})") from None
     if hashlib.sha256(b"".join(pair)).hexdigest() != PAIRS_SHA256:

@@ -32,8 +32,10 @@ class Progress:
 
     def __init__(self, total, unit="steps", show=True):
         self.total, self.unit = total, unit
-        self.show = show and os.environ.get("TINYGEN_PROGRESS") != "0"
-        self.notebook, self.terminal = _in_notebook(), sys.stderr.isatty()
+        self.show = (show and os.environ.get("TINYGEN_PROGRESS") != "0"
+                     and sys.stderr is not None)
+        self.notebook = _in_notebook()
+        self.terminal = self.show and sys.stderr.isatty()
         self.pause = 0.5 if self.notebook else 0.1 if self.terminal else 60
         self.first = self.handle = None
         self.width = 0
@@ -59,6 +61,12 @@ class Progress:
         return f"  {clock(rest)} left"
 
     def _write(self, line, end=""):
+        try:
+            self._put(line, end)
+        except OSError:     # nobody reads it (2>&1 | head): work goes on
+            self.show = False
+
+    def _put(self, line, end):
         if self.notebook:
             from IPython.display import display
             data = {"text/plain": line}
