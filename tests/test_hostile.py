@@ -731,6 +731,23 @@ def test_answers_that_cannot_be_written(tmp_path):
         copy(tmp_path / "chapters")
 
 
+@pytest.mark.parametrize("error, raised", [
+    (OSError(28, "No space left"), SystemExit),
+    (KeyboardInterrupt(), KeyboardInterrupt)])
+def test_half_a_notebook_is_not_kept_as_the_readers(tmp_path, monkeypatch,
+                                                    error, raised):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "1_exercises.ipynb").write_text("{}")
+
+    def half(path, text, **options):
+        path.write_bytes(b"{")
+        raise error
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(raised):
+        copy(tmp_path / "chapters")
+    assert not list((tmp_path / "answers").iterdir())
+
+
 # ---- every exercise -----------------------------------------------------
 
 class Agrees:

@@ -69,6 +69,19 @@ def test_a_reader_of_our_output_who_has_enough(run, monkeypatch):
     assert run("doctor") == (0, "", "") and closed == [1, 1]
 
 
+@pytest.mark.parametrize("argv, words", [
+    (["evaluate", "g", "--out"], "does not end in .html: call it "
+     "checkpoint.html, say"),
+    (["export", "g", "--onnx"], "does not end in .onnx: call it "
+     "checkpoint.onnx, say")])
+def test_a_checkpoint_is_not_written_over(run, tmp_path, argv, words):
+    run("train", "gan", *TINY, "--steps", 1, "--out", "g")
+    path = tmp_path / "g" / "checkpoint.safetensors"
+    before = path.read_bytes()
+    refused(run(*argv, "g/checkpoint.safetensors"), words)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("model", ["gan", "vae"])
 def test_a_class_is_asked_for(run, tmp_path, model):
     train = ["train", model, *TINY, "--out", "r"]

@@ -548,10 +548,10 @@ def test_a_disk_too_full_for_samples_loses_no_step(tmp_path, monkeypatch):
 
 def test_an_existing_run_is_not_overwritten(tmp_path):
     train(Toy(), 3, out=tmp_path)
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")}
     with pytest.raises(FileExistsError, match="holds a run already"):
         train(Toy(), 3, out=tmp_path)
-    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")}
 
 
 @pytest.mark.parametrize("options, words", [
@@ -867,6 +867,38 @@ def test_spoilt_files_are_refused_in_words(tmp_path):
         except ValueError as error:
             assert str(error).startswith(str(path)), error
             assert "\n" not in str(error)
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    """Whose file description it is, not whose process, decides in Linux."""
+    fcntl = pytest.importorskip("fcntl")
+    train(Toy(), 1, out=tmp_path)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)   # fit has let it go
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")}
+    with pytest.raises(BlockingIOError, match="another Python is training"):
+        train(Toy(), 2, out=tmp_path, resume=True)
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")}
+    os.close(other)
+    train(Toy(), 2, out=tmp_path, resume=True)
+
+
+def test_a_training_that_ended_in_an_error_may_be_resumed_here(tmp_path):
+    """The error, which a notebook keeps, holds the run and its lock."""
+    fcntl = pytest.importorskip("fcntl")
+    toy = Toy()
+    toy.fail_at = {3: lambda toy: 1 / 0, 2: lambda toy: signal.raise_signal(
+        signal.SIGINT) or {"d_loss": 0., "d_real": 0.}}
+    with pytest.raises(KeyboardInterrupt) as kept:
+        train(toy, 5, out=tmp_path)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)   # let go by then
+    os.close(other)
+    toy.steps = 2
+    with pytest.raises(ZeroDivisionError) as again:
+        train(toy, 5, out=tmp_path, resume=True)
+    assert len(train(Toy(), 5, out=tmp_path, resume=True)) == 5
+    assert kept and again
 
 
 def test_the_files_of_others_stay(tmp_path):

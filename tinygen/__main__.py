@@ -189,7 +189,7 @@ def load_model(run):
         run / training.CHECKPOINT if run.is_dir() else run)
     names = header.get("note", {}).get("data", [])
     for name in names if isinstance(names, list) else [names]:
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name:
             raise ValueError(f"{run} names its images in no way that tinygen "
                              f"does ({name!r}): train a new one")
     return model, header
@@ -263,6 +263,7 @@ def evaluate(args):
     name = data_of(args, header)
     out = args.out or (args.run if args.run.is_dir() else Path()) / (
         "evaluation.html")
+    check_ending(out, ".html")
     images = load_images(name, model.name)
     with plain_warnings():
         known = header.get("fixed", {}).get("images")
@@ -272,8 +273,15 @@ def evaluate(args):
         page = evaluate(title=f"{args.run}, a {model.name}", **drawn(
             model, images, name, args.n, args.to))
     with replacing(out) as part:
-        part.write_text(page.html(), encoding="utf-8")
+        part.write_text(page.html(), "utf-8", "backslashreplace")
     print(f"{page.text()}\nWith pictures: {out}")
+
+
+def check_ending(path, ending):
+    """ValueError for a name of another kind: a checkpoint's, say."""
+    if path.suffix not in ("", ending):
+        raise ValueError(f"{path} does not end in {ending}: "
+                         f"call it {path.stem}{ending}, say")
 
 
 def diagnose(args):
@@ -290,6 +298,7 @@ def diagnose(args):
 def export(args):
     """export RUN: the model as files that other programs run."""
     from tinygen.extras import export
+    check_ending(args.onnx, ".onnx")
     model, header = load_model(args.run)
     for file in export.onnx(model, args.onnx, args.part, half=args.half,
                             header=header):

@@ -2,9 +2,17 @@
 
 import errno
 import os
+import re
 import secrets
-from contextlib import contextmanager
+import time
+import weakref
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:     # Windows
+    fcntl = None
 
 # Why a file cannot be written: no room, no right, a folder in its place
 DISK = (errno.ENOSPC, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS,
@@ -63,6 +71,47 @@ def writable_folder(path):
         raise type(error)(f"cannot write to the folder {path} ({why}): "
                           "choose another one") from None
     return path
+
+
+def sweep(folder, names, age=0):
+    """Remove what the above left in a folder when they were killed, at least
+    `age` seconds ago, of files whose stem is one of `names`, a pattern."""
+    part = re.compile(rf"\.(({names})\.)?[0-9a-f]{{8}}\.part(\.\w+)?")
+    for left in Path(folder).iterdir():
+        with suppress(FileNotFoundError):   # another process was faster
+            if part.fullmatch(left.name) and left.is_file() and not (
+                    age and left.stat().st_mtime > time.time() - age):
+                left.unlink()
+
+
+class Lock:
+    """Until it goes, or free(), no other process gets a Lock of the folder.
+
+    BlockingIOError: another has it. This process may take it anew: a run
+    that a notebook's last traceback keeps alive does not count. Nothing is
+    written, and who is killed leaves no lock. Without effect on Windows,
+    and where the file system has none.
+    """
+
+    held = weakref.WeakValueDictionary()    # by this process
+
+    def __init__(self, folder):
+        key, self.free = os.path.realpath(folder), int
+        if fcntl is None:
+            return
+        if key in self.held:
+            self.held[key].free()
+        file, self.held[key] = os.open(folder, os.O_RDONLY), self
+        self.free = weakref.finalize(self, os.close, file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                f"another Python is training in {folder} (or was interrupted "
+                "there, in a notebook that is still open): end it, or choose "
+                "another folder") from None
+        except OSError:
+            pass
 
 
 def check_size(path, most):

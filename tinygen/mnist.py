@@ -13,12 +13,11 @@ import sys
 import time
 import urllib.request
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from .files import replacing, writable_folder
+from .files import replacing, sweep, writable_folder
 from .progress import Progress
 
 # Seconds that a mirror may be silent, and bytes in 30 s that it must send
@@ -116,10 +115,7 @@ def _read_idx(path, name):
 def _download(name):
     """Fetch NAME.gz from the first mirror whose file is right."""
     place = writable_folder(cache_folder() / "mnist") / f"{name}.gz"
-    for left in place.parent.glob(f".{name}.*.part.gz"):  # by a killed process
-        with suppress(FileNotFoundError):   # another process was faster
-            if left.stat().st_mtime < time.time() - 3600:
-                left.unlink()
+    sweep(place.parent, name, age=3600)     # others may be downloading
     failures, part = [], place
     for mirror in MIRRORS:
         try:

@@ -12,7 +12,6 @@ import csv
 import dataclasses
 import math
 import numbers
-import re
 import time
 import zlib
 from contextlib import nullcontext
@@ -24,17 +23,13 @@ from tinygen import checkpoint, diagnosis
 from tinygen.data import batches, check_shape, save_grid
 from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.layers import load_state, state
-from tinygen.files import check_size, replacing, writable_folder
+from tinygen.files import Lock, check_size, replacing, sweep, writable_folder
 from tinygen.interrupt import Interrupt
 from tinygen.models.labels import check_labels
 from tinygen.progress import Progress
 
 CHECKPOINT = "checkpoint.safetensors"
 LOOK_EVERY = 200    # steps between two diagnoses in the progress line
-
-# What replacing() and writable_folder() leave behind when they are killed
-LEFT = re.compile(r"\.((checkpoint|history|\d{6})\.)?[0-9a-f]{8}\.part"
-                  r"(\.\w+)?")
 
 
 class History:
@@ -207,10 +202,9 @@ class Run:
 
     def _claim(self):
         writable_folder(self.out / "samples")
+        self.lock = Lock(self.out)
         for folder in (self.out, self.out / "samples"):
-            for left in folder.iterdir():  # by a killed process
-                if LEFT.fullmatch(left.name) and left.is_file():
-                    left.unlink()
+            sweep(folder, r"checkpoint|history|evaluation|\d{6}")
 
     def resume(self):
         """Take everything from the folder's checkpoint."""
@@ -327,6 +321,7 @@ class Run:
         done = f"stopped after step {self.step} of {steps}"
         if self.out is None:
             return f"{done}; nothing was saved, for no folder (out) was given"
+        self.lock.free()    # the error that says so may be kept for long
         return f"{done} and saved in {self.out}; go on with resume=True"
 
 

@@ -57,7 +57,11 @@ def copy(chapters=registry.CHAPTERS):
             try:
                 target.write_text(moved(source.read_text(encoding="utf-8")),
                                   encoding="utf-8", newline="\n")
-            except OSError as error:
+            except BaseException as error:  # a full disk, Ctrl-C
+                if target.is_file():    # half of it is nobody's answers
+                    target.unlink()
+                if not isinstance(error, OSError):
+                    raise
                 sys.exit(f"{target} cannot be written: {error.strerror}.")
             print(f"copied  answers/{source.name}")
     python = os.path.relpath(sys.executable)
