@@ -585,7 +585,7 @@ def test_a_copy_has_its_own_array_and_the_name():
 
 @pytest.mark.parametrize("data", [
     2**24 + 1, [2**24 + 1], np.array([0, -2**24 - 1]), np.uint64(2**64 - 1),
-    np.array([2**63 - 1])])
+    np.array([2**63 - 1]), np.array([2**31 - 1], np.int32)])
 def test_whole_numbers_that_would_be_rounded_are_refused(data):
     with pytest.raises(ValueError, match="float32 cannot hold all of these"):
         tg.Tensor(data)
@@ -593,10 +593,26 @@ def test_whole_numbers_that_would_be_rounded_are_refused(data):
         tg.Tensor(1.0) + data
 
 
+def test_casts_that_stop_at_the_largest_number(monkeypatch):
+    """On ARM 2^63 becomes 2^63 - 1 as int64; elsewhere -2^63."""
+    largest = np.array([2**63 - 1])
+
+    class Arm(np.ndarray):
+        def astype(self, dtype):
+            return largest if dtype == np.int64 else asarray(
+                self).astype(dtype).view(Arm)
+    asarray = np.asarray
+    monkeypatch.setattr(np, "asarray", lambda x: asarray(x).view(Arm))
+    with pytest.raises(ValueError, match="float32 cannot hold all of these"):
+        tg.Tensor(largest)
+
+
 def test_whole_numbers_that_fit_are_taken():
     for n in (2**24, -2**24, 2**40, 10**9, np.uint64(2**63)):
         assert tg.Tensor(n).item() == n
     assert tg.Tensor(2**53, "float64").item() == 2**53
+    assert tg.Tensor(np.int32(2**31 - 1), "float64").item() == 2**31 - 1
+    assert tg.Tensor(np.int64(-2**63)).item() == -2**63
     assert tg.Tensor(np.array([], np.int64)).shape == (0,)
     with pytest.raises(ValueError, match="float64 cannot hold"):
         tg.Tensor(2**53 + 1, "float64")

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -279,3 +280,12 @@ def test_digits_that_are_intact(require):
 def test_versions_are_compared_as_numbers():
     assert doctor.numbers("10.3") > doctor.numbers("9.12.0rc1")
     assert metadata.version("numpy") == doctor.package("numpy")
+
+
+def test_ctrl_c_ends_the_doctor_without_a_traceback(tmp_path):
+    with subprocess.Popen([sys.executable, "-m", "tinygen", "doctor"],
+                          cwd=tmp_path, stdout=-1, stderr=-1) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGINT and err == b""

@@ -8,14 +8,15 @@ import importlib
 import signal
 import sys
 
+# python -m tinygen: until __main__ runs, Ctrl-C ends it without a traceback
+if (sys.argv[:1] == ["-m"] and (sys.argv[1:2] == ["doctor"]
+                                or sys.orig_argv[-len(sys.argv)] == "tinygen")
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 if sys.argv[:2] == ["-m", "doctor"]:  # python -m tinygen doctor, while it
     from tinygen.doctor import doctor  # is looked for: speaks of what cannot
     sys.exit(doctor())                 # be imported below
-
-# python -m tinygen: until __main__ runs, Ctrl-C ends it without a traceback
-if (sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == "tinygen"
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler):
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from tinygen.engine.anomaly import detect_anomaly
 from tinygen.engine.autograd import Tensor, grad, no_grad, op

@@ -192,9 +192,11 @@ def kernels():
                   + install("--force-reinstall numba"))
     if kernels.PATH == "numba":
         from tinygen.engine.kernels.threads import THREADS
-        return f"numba, {THREADS} threads for {os.cpu_count()} processors"
+        return (f"numba, {THREADS} threads for {os.cpu_count()} processors, "
+                "one for NumPy's own products")
     if "TINYGEN_KERNELS" in os.environ:
-        return "NumPy alone, several times slower (TINYGEN_KERNELS)"
+        return ("NumPy alone, in one thread, several times slower "
+                "(TINYGEN_KERNELS)")
     raise Ill("NumPy alone, several times slower, since Numba cannot be "
               f"imported: {install('numba')}")
 

@@ -79,8 +79,9 @@ def as_float_array(data, dtype=None):
             "convert first, with .astype(np.float32)")
     made = array.astype(dtype or np.float32)
     if array.dtype.kind in "iu" and array.dtype.itemsize > 2:
+        end = float(np.iinfo(array.dtype).max) + 1  # where ARM's casts stop
         with np.errstate(invalid="ignore"):
-            if not (made.astype(array.dtype) == array).all():
+            if not ((made < end) & (made.astype(array.dtype) == array)).all():
                 raise ValueError(
                     f"{made.dtype} cannot hold all of these whole numbers; "
                     'give dtype="float64", or round them: float(n)')

@@ -3,7 +3,9 @@
 TINYGEN_KERNELS=numba (the default) takes the compiled, parallel kernels,
 TINYGEN_KERNELS=plain the same functions in NumPy alone: slower, readable,
 and the oracle of the tests. Importing compiles nothing: each kernel is
-compiled at its first call, and kept on disk for the next process.
+compiled at its first call, and kept on disk for the next process. On both
+paths NumPy's and SciPy's own products (BLAS) get one thread, in the whole
+process: see threads.calm_blas.
 """
 import os
 import warnings
