@@ -572,6 +572,8 @@ OLD = {"nbformat": 3, "worksheets": [{"cells": [
     dump(book("if 1:\n\tm = 2\n        n = 3", RIGHT)),
     dump(book("%matplotlib inline\n!pip install x\n?len\nlen?\n" + RIGHT,
               "%%bash\nrm x", "pip install x", "ls -l")),
+    dump(book("!pip install \\\n    x \\\n    y\n" + RIGHT)),
+    dump(book("    " + RIGHT.replace("\n", "\n    "))),
     dump(book("y = await f()\n" + RIGHT)), dump(book("return 3\n" + RIGHT)),
     dump(book("x = a" + ".b" * 900, "x = " + "-" * 900 + "1",
               "x = " + "+".join("1" * 9000), "x = " + "[" * 5000, RIGHT)),

@@ -11,6 +11,7 @@ import json
 import re
 import symtable
 import sys
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,6 +242,8 @@ def parse(source):
     docstring or a continued line may begin with a percent sign.
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n")
+    if source[:1] in " \t":     # pasted; IPython does the same
+        source = textwrap.dedent(source)
     first = source.lstrip().split("\n", 1)[0]
     if first.startswith("%%"):
         source = source.replace(first, "", 1)
@@ -263,6 +266,10 @@ def parse(source):
             magics += 1
             if not MAGIC.match(line.strip()) or magics > MAGICS:
                 raise
+            end = at    # of what may be continued: !pip install \
+            while end < len(lines) - 1 and lines[end].endswith("\\"):
+                end += 1
+            lines[at + 1:end + 1] = [""] * (end - at)
             # `pass`, so that an indented block does not become empty
             lines[at] = line[:len(line) - len(line.lstrip())] + "pass"
 
