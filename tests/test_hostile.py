@@ -750,6 +750,19 @@ def test_half_a_notebook_is_not_kept_as_the_readers(tmp_path, monkeypatch,
     assert not list((tmp_path / "answers").iterdir())
 
 
+def test_all_are_copied_though_nobody_reads_on(tmp_path, monkeypatch):
+    (tmp_path / "chapters").mkdir()
+    for k in range(3):
+        (tmp_path / "chapters" / f"{k}_exercises.ipynb").write_text("{}")
+
+    def broken(*args):
+        raise BrokenPipeError(32, "Broken pipe")
+    monkeypatch.setattr("builtins.print", broken)
+    with pytest.raises(BrokenPipeError):
+        copy(tmp_path / "chapters")
+    assert len(list((tmp_path / "answers").iterdir())) == 3
+
+
 # ---- every exercise -----------------------------------------------------
 
 class Agrees:

@@ -126,6 +126,27 @@ def test_progress_is_one_line_that_vanishes(monkeypatch):
         True, False, False, False, True, False, False, False]
 
 
+class Unread(io.StringIO):
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("stream", [None, Unread()])
+def test_what_nobody_reads_stops_nothing(monkeypatch, stream):
+    """Started without a stderr, or with it in `| head`."""
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(compiling, "said", set())
+    monkeypatch.delenv("TINYGEN_PROGRESS", raising=False)
+    compiling.say("compiling")
+    compiling.show("1/2")
+    assert out.getvalue() == ""
+
+
 def test_others_functions_are_not_announced(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     announcement = compiling.Announcement()

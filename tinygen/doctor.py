@@ -40,7 +40,7 @@ def doctor():
             said, ill = f"WRONG: {first_line(error)}", 1
         try:
             print(f"{name:13} {said}", flush=True)
-        except BrokenPipeError:     # | head: it has read enough
+        except OSError:     # | head: it has read enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             break
         if name == "python" and ill:  # what follows would only be confusing

@@ -49,10 +49,11 @@ def copy(chapters=registry.CHAPTERS):
         answers.mkdir(exist_ok=True)
     except OSError as error:
         sys.exit(f"{answers} cannot be made: {error.strerror}.")
+    done = []   # said at the end: | head stops none of it
     for source in notebooks:
         target = answers / source.name
         if target.exists():
-            print(f"kept    answers/{source.name}: it is yours")
+            done.append(f"kept    answers/{source.name}: it is yours")
         else:
             try:
                 target.write_text(moved(source.read_text(encoding="utf-8")),
@@ -63,9 +64,9 @@ def copy(chapters=registry.CHAPTERS):
                 if not isinstance(error, OSError):
                     raise
                 sys.exit(f"{target} cannot be written: {error.strerror}.")
-            print(f"copied  answers/{source.name}")
+            done.append(f"copied  answers/{source.name}")
     python = os.path.relpath(sys.executable)
-    print(f"Open one:  {python} -m notebook answers"
+    print("\n".join(done) + f"\nOpen one:  {python} -m notebook answers"
           f"\nCheck all: {python} -m pytest tests/exercises")
 
 
@@ -76,4 +77,7 @@ def moved(notebook):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:     # what reads our output (| head) has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -6,12 +6,13 @@ or where NUMBA_CACHE_DIR says.
 """
 
 import functools
+import io
 import os
 import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numba
@@ -172,12 +173,15 @@ def say(sentence):
     start = sentence.partition(" (")[0]
     if start not in said:
         said.add(start)
-        print(sentence, file=sys.stderr, flush=True)
+        with suppress(OSError):     # a stderr that nobody reads, or none
+            print(sentence, file=sys.stderr or io.StringIO(), flush=True)
 
 
 def show(text):
     """A line that the next one overwrites, in a terminal or a notebook."""
-    notebook = "ipykernel" in type(sys.stderr).__module__
-    if ((notebook or sys.stderr.isatty())
+    stream = sys.stderr or io.StringIO()
+    notebook = "ipykernel" in type(stream).__module__
+    if ((notebook or stream.isatty())
             and os.environ.get("TINYGEN_PROGRESS") != "0"):
-        print("\r" + text.ljust(60), end="\r", file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print("\r" + text.ljust(60), end="\r", file=stream, flush=True)
