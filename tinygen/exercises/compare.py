@@ -67,7 +67,10 @@ def difference(got, expected, tol=1e-8, dtype=False):
     if wanted is None or a is None:
         if wanted is None and a is None and _equal(got, expected):
             return ""
-        return f"Expected {kind(expected)}, got {kind(got)}."
+        mend = ": np.array makes one of it" if (
+            wanted is not None and isinstance(got, (list, tuple))
+            and plain(stacked(list(got))) is not None) else ""
+        return f"Expected {kind(expected)}, got {kind(got)}{mend}."
     if is_tensor(expected) and not is_tensor(got):
         return f"Expected {kind(expected)}, got {kind(got)}."
     if a.shape != wanted.shape:
