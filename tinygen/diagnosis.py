@@ -16,6 +16,7 @@ import numpy as np
 from tinygen.data import as_float
 from tinygen.engine.autograd import Tensor, grad
 from tinygen.engine.losses import kl_terms
+from tinygen.metrics.images import distances
 from tinygen.models.labels import in_turn
 
 FEWEST = 60     # steps: before that a history says nothing
@@ -98,14 +99,6 @@ class Diagnosis:
 
 
 # ---- measures --------------------------------------------------------------
-
-
-def distances(images):
-    """|x_i - x_j| / sqrt(number of values), N N. images N H W C."""
-    x = images.reshape(len(images), -1).astype(np.float64)
-    square = (x * x).sum(axis=1)
-    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
-    return np.sqrt(gaps / x.shape[1])
 
 
 def variety(samples, real):

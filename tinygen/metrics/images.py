@@ -44,6 +44,14 @@ def nearest(samples, images, at_once=256):
     return np.concatenate(found)
 
 
+def distances(images):
+    """|x_i - x_j| / sqrt(number of values), N N. images N H W C."""
+    x = images.reshape(len(images), -1).astype(np.float64)
+    square = (x * x).sum(axis=1)
+    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
+    return np.sqrt(gaps / x.shape[1])
+
+
 def diversity(samples):
     """Mean over i != j of |x_i - x_j| / sqrt(number of values).
 
@@ -53,12 +61,8 @@ def diversity(samples):
     if len(samples) < 2:
         raise ValueError("diversity needs at least two samples, got "
                          f"{len(samples)}")
-    x = _as_float(samples, "diversity").reshape(len(samples), -1)
-    x = x.astype(np.float64)
-    square = (x * x).sum(axis=1)
-    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
-    n = len(x)
-    return float(np.sqrt(gaps / x.shape[1]).sum() / (n * (n - 1)))
+    n, gaps = len(samples), distances(_as_float(samples, "diversity"))
+    return float(gaps.sum() / (n * (n - 1)))
 
 
 def psnr(images, truth):
