@@ -38,6 +38,9 @@ def test_equal(got, expected):
     ("1", 1, "got a str"),
     ((A, 2.), (A, 1.), "In item 1: 1 is right"),
     ((A,), (A, 1.), "2 items"),
+    ((2., None), (2., A), "In item 1: Expected an array of shape (2, 2), got"
+     " nothing (None)."),
+    ({"a": None}, {"a": 2}, "At key 'a': Expected the number 2, got nothing"),
     ({"a": 1}, {"b": 1}, "keys must be ['b']"),
     ({"a": 1}, {"a": 2}, "At key 'a': 2 is right"),
     (A, tg.Tensor(A), "Expected a Tensor"),
