@@ -258,10 +258,9 @@ def look_at_pattern(samples, images):
 LOOK = {"gan": look_at_gan, "vae": look_at_vae, "cyclegan": look_at_cyclegan}
 
 
-def some(images):
-    """At most IMAGES of them, from all over, as floats."""
-    part = images[::max(1, len(images) // IMAGES)][:IMAGES]
-    return as_float(part)
+def some(x):
+    """At most IMAGES of the images, or of their labels, from all over."""
+    return x[::max(1, len(x) // IMAGES)][:IMAGES]
 
 
 def examine(model, images, history, labels=None):
@@ -276,10 +275,9 @@ def examine(model, images, history, labels=None):
     if len(history) < FEWEST:
         raise ValueError(f"{len(history)} steps are too few for a diagnosis: "
                          f"train for at least {FEWEST}")
-    seen = (tuple(map(some, images)) if isinstance(images, tuple)
-            else some(images))
-    if labels is not None:
-        labels = labels[::max(1, len(labels) // IMAGES)][:IMAGES]
+    seen = (tuple(as_float(some(part)) for part in images)
+            if isinstance(images, tuple) else as_float(some(images)))
+    labels = None if labels is None else some(labels)
     found = list(LOOK[model.name](model, seen, history, labels))
     ill = tuple(Finding(name, sentence[0].upper() + sentence[1:] + ".")
                 for name, is_so, sentence in found if is_so)
