@@ -2,21 +2,20 @@
 
 import numpy as np
 
-from tinygen.data import in_range, to_float
+from tinygen.data import as_float, in_range, to_float
 
 
 def _as_float(images, who):
-    if images.dtype == np.uint8:
-        return to_float(images)
-    in_range(images, who)
-    return images
+    return to_float(images) if images.dtype == np.uint8 else in_range(
+        images, who)
 
 
 def blur(images):
     """Each pixel averaged with its 8 neighbours, weights 1 2 1 each way.
 
-    images N H W C float; beyond the border the edge is repeated.
+    images N H W C; returns floats. Beyond the border the edge is repeated.
     """
+    images = as_float(images)
     for axis in (1, 2):
         n = images.shape[axis]
         at = np.arange(n)
