@@ -3,11 +3,13 @@
 They run against the sample exercise, or one written for the test.
 """
 import csv
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -571,3 +573,16 @@ def test_the_table_counts_by_chapter():
         "01_one        1      1     0",
         "02_two        0      0     1",
         "all           1      1     1"]
+
+
+def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path):
+    path = Path(__file__).parent / "exercises" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("of_answers", path)
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    lines = []
+    terminal = SimpleNamespace(section=str, write_line=lines.append)
+    config = SimpleNamespace(stash={hooks.UNREADABLE: []},
+                             getoption=lambda *_: tmp_path / "no" / "x.csv")
+    hooks._write_summary(terminal, config, [])
+    assert lines[-1].startswith("--csv: there is no folder ")

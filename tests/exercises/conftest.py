@@ -75,5 +75,8 @@ def _write_summary(terminal, config, done):
     terminal.write_line(reports.table(done))
     path = config.getoption("--csv", None)
     if path:
-        reports.write_csv(done, path)
-        terminal.write_line(f"written to {path}")
+        try:
+            reports.write_csv(done, path)
+            terminal.write_line(f"written to {path}")
+        except OSError as error:
+            terminal.write_line(f"--csv: {error}")

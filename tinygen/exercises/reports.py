@@ -3,6 +3,8 @@ import csv
 import textwrap
 from dataclasses import dataclass, field
 
+from tinygen.files import replacing
+
 SOLVED, WRONG, OPEN = "solved", "wrong", "not answered yet"
 WIDTH = 76
 
@@ -103,7 +105,8 @@ def write_csv(reports, path):
     """One line an exercise, for a spreadsheet (UTF-8 with a mark for it)."""
     columns = ("chapter", "name", "verdict", "mistake", "message", "section",
                "seconds", "file")
-    with open(path, "w", newline="", encoding="utf-8-sig") as out:
+    with (replacing(path) as part,
+          open(part, "w", newline="", encoding="utf-8-sig") as out):
         writer = csv.writer(out)
         writer.writerow(columns)
         for r in reports:
