@@ -4,12 +4,12 @@
     python book/explore.py --runtime FOLDER     the runtime instead
 
 For each model book/_vendor/explore/NAME.js: an ONNX file with float16
-weights; and specs.js, what all figures have to know. The picture that stands there until
-the model runs, on paper and where scripts are off, is the output of the
-chapter's cell; see tinygen/extras/explore.py. chapters/runs/explore.json:
-sizes, and FIDs beside those of the models they stand for. The digits need
-the MNIST files; see tinygen.data.mnist. FOLDER is dist/ of the npm package
-onnxruntime-web.
+weights; and specs.js, what all figures have to know. The picture that stands
+there until the model runs, on paper and where scripts are off, is the output
+of the chapter's cell; see tinygen/extras/explore.py. chapters/runs/
+explore.json: sizes, and FIDs beside those of the models they stand for. The
+digits need the MNIST files; see tinygen.data.mnist. FOLDER is dist/ of the
+npm package onnxruntime-web.
 """
 
 import argparse
