@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_accessibility import violations
 
 import tinygen as tg
 from tinygen import training
@@ -78,8 +79,9 @@ def last(tab, name):
 
 @pytest.mark.long
 @each
-def test_a_figure_draws_what_tinygen_draws(tab, name):
+def test_a_figure_draws_what_tinygen_draws(tab, require, name):
     assert reach(tab, name) == []
+    assert violations(tab, require, context=f"#{name}") == {}
     inputs, output, _ = last(tab, name)
     wanted = expected(name, inputs)
     got = np.array(output, np.float32).reshape(wanted.shape)
@@ -253,6 +255,17 @@ def test_where_it_cannot_run_the_picture_stays_and_a_line_says_so(tab):
     tab.wait_for_function("document.getElementById('explore-plane')"
                           ".dataset.state === 'ready'")
     assert not figure.locator("img").is_visible()
+
+
+@pytest.mark.long
+def test_without_its_controls_the_picture_stays_and_a_line_says_so(tab):
+    tab.route("**/explore/specs.js", lambda route: route.abort())
+    tab.goto((HTML / "chapters/04_2_vae.html").as_uri())
+    tab.wait_for_selector("#explore-plane .explore-status")
+    tab.unroute("**/explore/specs.js")
+    figure = tab.locator("#explore-plane")
+    assert figure.locator("img").is_visible()
+    assert "specs.js could not be loaded): reload" in figure.inner_text()
 
 
 def test_the_models_are_small():

@@ -503,7 +503,14 @@
     const here = Object.keys(figures).map(
       (id) => document.getElementById(id)).filter(Boolean);
     if (!here.length) return;
-    await script("specs");
+    try {
+      await script("specs");
+    } catch (error) {
+      here.forEach((figure) => figure.querySelector("img").after(
+        element("p", { class: "explore-status" }, "The picture stays as it "
+          + `is (${error.message}): reload the page to try again.`)));
+      return;
+    }
     const reached = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         if (!isIntersecting) continue;

@@ -35,7 +35,8 @@ USUAL = {"gan": ["generator"], "vae": ["encoder", "decoder"],
 
 
 def onnx(model, path, part=None, *, half=False, shape=None, header=None):
-    """Write a model, as it is after training, in the format ONNX.
+    """Write a model, as it is after training, in the format ONNX (opset 17,
+    IR version 8: runtimes know them since 2022).
 
     model   a GAN, VAE or CycleGAN; or a network, and then the shape of its
             input without the batch, (28, 28, 3)
