@@ -21,42 +21,13 @@ from build import ROOT, render
 from tinygen.files import replacing
 
 PAGE = "chapters/00_preface.html"       # where singlehtml puts everything
-# What helps on a screen and not on paper is left out, what is folded away is
-# open, each chapter begins a page, and what is shorter than half a page stays
-# in one piece
-ON_PAPER = """
-.bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, .bd-header-article,
-.bd-footer, .prev-next-footer, .headerlink, .copybtn, .skip-link,
-#pst-back-to-top, .pst-navbar-icon, .sidebar-toggle, dialog,
-.toggle-button, details.hide > summary,
-.sd-summary-state-marker { display: none !important }
-summary { list-style: none }
-* { animation: none !important; transition: none !important }
-.bd-main .bd-content * { box-shadow: none !important }
-.bd-main .bd-content .bd-article-container, .bd-page-width,
-.bd-container__inner { max-width: none !important; padding: 0 !important }
-pre { font-size: 0.72rem !important; white-space: pre-wrap !important;
-  orphans: 4; widows: 4 }
-figure, img, tr, blockquote, h1, h2, h3, h4 { break-inside: avoid }
-div.highlight, div[class*="highlight-"] { display: block }
-div.highlight, div[class*="highlight-"], div.admonition, details.admonition,
-.bd-main .bd-content table { break-inside: auto }
-h1, h2, h3, h4, p:has(> code:only-child):has(+ div[class*="highlight-"]),
-p:has(+ details) { break-after: avoid }
-/* For the outline: else the space at a line's end is missing in it, and a
-   heading that begins a page stands in it twice */
-h1, h2, h3, h4 { white-space: break-spaces; padding-top: 2px }
-[id^="document-"] + section { break-before: page }
-img { max-height: 225mm }
-table { font-size: 0.85rem; width: 100% !important; display: table !important }
-"""
 PREPARE = """
 for (const one of document.querySelectorAll("details")) one.open = true;
 for (const one of document.querySelectorAll(
     "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
   const box = one.closest("details.hide, .sd-dropdown") ??
     one.closest(".cell_input") ?? one;  // else the box begins a page early
-  if (box.offsetHeight < 480) one.style.breakInside = "avoid";
+  if (box.offsetHeight < 260) one.style.breakInside = "avoid";
 }
 """
 
@@ -92,15 +63,14 @@ def print_page(tab, page, out):
     """Chromium's print of a page of its own, into the file `out`."""
     tab.goto(page.as_uri())
     tab.evaluate("window.MathJax?.startup?.promise")
-    tab.add_style_tag(content=ON_PAPER)
+    tab.add_style_tag(path=Path(__file__).with_name("paper.css"))
     tab.evaluate(PREPARE)
     tab.pdf(path=out, format="A4", scale=0.75, outline=True, tagged=True,
             print_background=True, display_header_footer=True,
             header_template="<span></span>",
-            footer_template="<div style='width: 100%; font-size: 8px; "
+            footer_template="<div style='width: 100%; font-size: 11px; "
             "text-align: center' class='pageNumber'></div>",
-            margin=dict.fromkeys(("top", "left", "right"), "16mm")
-            | {"bottom": "18mm"})
+            margin={"top": "16mm", "bottom": "18mm", "left": "20mm", "right": "20mm"})
 
 
 def main():
