@@ -9,27 +9,50 @@ PATH, and what `make pdf` installs.
 """
 
 import argparse
+import contextlib
 import re
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
+import yaml
 from browser import opened_tab
 from build import ROOT, render
 
 from tinygen.files import replacing
 
 PAGE = "chapters/00_preface.html"       # where singlehtml puts everything
-PREPARE = """
-for (const one of document.querySelectorAll("details")) one.open = true;
-for (const one of document.querySelectorAll(
-    "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
-  const box = one.closest("details.hide, .sd-dropdown") ??
-    one.closest(".cell_input") ?? one;  // else the box begins a page early
-  if (box.offsetHeight < 260) one.style.breakInside = "avoid";
-}
-"""
+# The first page gets the book's title and authors, and contents that name
+# the preface; which becomes a chapter like the others, one level below the
+# title. What is folded away is open, and what is short stays in one piece.
+PREPARE = """author => {
+  const contents = document.querySelector("#jb-print-toc");
+  document.querySelector("#jb-print-docs-body h1").textContent =
+    document.title;
+  contents.querySelector("h2").textContent = "Contents";
+  contents.insertAdjacentHTML("beforebegin", `<p>${author}</p>`);
+  contents.querySelector("nav").insertAdjacentHTML("afterbegin",
+    '<ul><li class="toc-entry"><a href="#preface">Preface</a></li></ul>');
+  for (const one of contents.querySelectorAll("[role]"))
+    one.removeAttribute("role");            // parts begin on no page
+  for (const one of contents.querySelectorAll("a"))
+    one.insertAdjacentHTML("beforeend", "<span>0</span>");
+  for (const one of document.querySelectorAll("article :is(h1, h2, h3, h4)")) {
+    if (one.closest(".toctree-wrapper")) continue;
+    const lower = document.createElement(`h${Number(one.tagName[1]) + 1}`);
+    lower.append(...(one.tagName === "H1" ? ["Preface"] : one.childNodes));
+    one.replaceWith(lower);
+  }
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  for (const one of document.querySelectorAll(
+      "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
+    const box = one.closest("details.hide, .sd-dropdown") ??
+      one.closest(".cell_input") ?? one;  // else the box begins a page early
+    if (box.offsetHeight < 260) one.style.breakInside = "avoid";
+  }
+}"""
+LINKS = "#jb-print-toc a"
 
 
 def one_page(text):
@@ -59,18 +82,45 @@ def one_page(text):
     return "".join(made)
 
 
+def pages_of(file, names):
+    """The pages on which a PDF has these named places."""
+    import pypdfium2 as pdfium
+    with contextlib.closing(pdfium.PdfDocument(file)) as document:
+        places = [pdfium.raw.FPDF_GetNamedDestByName(document, name.encode())
+                  for name in names]
+        return [pdfium.raw.FPDFDest_GetDestPageIndex(document, place) + 1
+                for place in places]
+
+
 def print_page(tab, page, out):
-    """Chromium's print of a page of its own, into the file `out`."""
+    """Chromium's print of a page of its own, into the file `out`.
+
+    It prints twice, for the contents need the numbers of the pages, and
+    leaves out who wrote: the authors take the place of the browser's name.
+    """
+    author = yaml.safe_load(
+        (ROOT / "book/_config.yml").read_text(encoding="utf-8"))["author"]
     tab.goto(page.as_uri())
     tab.evaluate("window.MathJax?.startup?.promise")
-    tab.add_style_tag(path=Path(__file__).with_name("paper.css"))
-    tab.evaluate(PREPARE)
-    tab.pdf(path=out, format="A4", scale=0.75, outline=True, tagged=True,
-            print_background=True, display_header_footer=True,
-            header_template="<span></span>",
-            footer_template="<div style='width: 100%; font-size: 11px; "
-            "text-align: center' class='pageNumber'></div>",
-            margin={"top": "16mm", "bottom": "18mm", "left": "20mm", "right": "20mm"})
+    tab.add_style_tag(path=ROOT / "book/paper.css")
+    tab.evaluate(PREPARE, author)
+    for _ in range(2):
+        tab.pdf(path=out, format="A4", scale=0.75, outline=True, tagged=True,
+                print_background=True, display_header_footer=True,
+                header_template="<span></span>",
+                footer_template="<div style='width: 100%; font-size: 11px; "
+                "text-align: center' class='pageNumber'></div>",
+                margin={"top": "16mm", "bottom": "18mm", "left": "20mm",
+                        "right": "20mm"})
+        links = tab.eval_on_selector_all(
+            LINKS, "all => all.map(one => one.hash.slice(1))")
+        tab.eval_on_selector_all(
+            LINKS + " span", "(all, pages) => all.forEach((one, k) => "
+            "{one.textContent = pages[k]})", pages_of(out, links))
+    made = re.sub(rb"/Creator \((\\.|[^)])*\)", lambda found:
+                  f"/Author ({author})".encode().ljust(len(found[0])),
+                  Path(out).read_bytes(), count=1)
+    Path(out).write_bytes(made)
 
 
 def main():
