@@ -98,11 +98,13 @@ def test_the_book_on_paper(require, tmp_path):
             if high < 16 * MM:                          # the page's number
                 continue
             assert left > 19 * MM and right < width - 19 * MM, (k + 1, said)
+            if font == "":      # of a formula: its box is larger than it
+                continue
             assert low > 17 * MM and high < height - 15 * MM, (k + 1, said)
             lowest = min(lowest, low)
             if said is not None and "Mono" in font:
                 assert size > 7.9, (k + 1, said)
-            if said and re.search("[\u4e00-\u9fff]", said) and font:
+            if said and re.search("[\u4e00-\u9fff]", said):
                 assert "NotoSansSC" in font, (k + 1, said)
         white.append((lowest - 18 * MM) / (height - 34 * MM))
     assert sum(white) / len(white) < 0.12
