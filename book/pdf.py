@@ -3,9 +3,9 @@
     python book/pdf.py [--out FILE]
 
 All chapters become one page (Sphinx's builder singlehtml, which
-book/printing.py completes), and Chromium prints that on A4, with an outline
-and its figures' descriptions. Minutes. It needs Chromium or Chrome on the
-PATH, and what `make pdf` installs.
+book/printing.py completes), and Chromium prints that on A4, as book/paper.css
+says, with an outline and its figures' descriptions. Minutes. It needs
+Chromium or Chrome on the PATH, and what `make pdf` installs.
 """
 
 import argparse
@@ -95,8 +95,9 @@ def pages_of(file, names):
 def print_page(tab, page, out):
     """Chromium's print of a page of its own, into the file `out`.
 
-    It prints twice, for the contents need the numbers of the pages, and
-    leaves out who wrote: the authors take the place of the browser's name.
+    It prints twice, for the contents need the numbers of the pages. It does
+    not say who wrote: the authors take the place of the browser's name, which
+    is longer, so that no offset in the file changes.
     """
     author = yaml.safe_load(
         (ROOT / "book/_config.yml").read_text(encoding="utf-8"))["author"]
