@@ -3,62 +3,56 @@
     python book/pdf.py [--out FILE]
 
 All chapters become one page (Sphinx's builder singlehtml, which
-book/printing.py completes), and Chromium prints that on A4, with an outline
-and its figures' descriptions. Minutes. It needs Chromium or Chrome on the
-PATH, and what `make pdf` installs.
+book/printing.py completes), and Chromium prints that on A4, as book/paper.css
+says, with an outline and its figures' descriptions. Minutes. It needs
+Chromium or Chrome on the PATH, and what `make pdf` installs.
 """
 
 import argparse
+import contextlib
 import re
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
+import yaml
 from browser import opened_tab
 from build import ROOT, render
 
 from tinygen.files import replacing
 
 PAGE = "chapters/00_preface.html"       # where singlehtml puts everything
-# What helps on a screen and not on paper is left out, what is folded away is
-# open, each chapter begins a page, and what is shorter than half a page stays
-# in one piece
-ON_PAPER = """
-.bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, .bd-header-article,
-.bd-footer, .prev-next-footer, .headerlink, .copybtn, .skip-link,
-#pst-back-to-top, .pst-navbar-icon, .sidebar-toggle, dialog,
-.toggle-button, details.hide > summary,
-.sd-summary-state-marker { display: none !important }
-summary { list-style: none }
-* { animation: none !important; transition: none !important }
-.bd-main .bd-content * { box-shadow: none !important }
-.bd-main .bd-content .bd-article-container, .bd-page-width,
-.bd-container__inner { max-width: none !important; padding: 0 !important }
-pre { font-size: 0.72rem !important; white-space: pre-wrap !important;
-  orphans: 4; widows: 4 }
-figure, img, tr, blockquote, h1, h2, h3, h4 { break-inside: avoid }
-div.highlight, div[class*="highlight-"] { display: block }
-div.highlight, div[class*="highlight-"], div.admonition, details.admonition,
-.bd-main .bd-content table { break-inside: auto }
-h1, h2, h3, h4, p:has(> code:only-child):has(+ div[class*="highlight-"]),
-p:has(+ details) { break-after: avoid }
-/* For the outline: else the space at a line's end is missing in it, and a
-   heading that begins a page stands in it twice */
-h1, h2, h3, h4 { white-space: break-spaces; padding-top: 2px }
-[id^="document-"] + section { break-before: page }
-img { max-height: 225mm }
-table { font-size: 0.85rem; width: 100% !important; display: table !important }
-"""
-PREPARE = """
-for (const one of document.querySelectorAll("details")) one.open = true;
-for (const one of document.querySelectorAll(
-    "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
-  const box = one.closest("details.hide, .sd-dropdown") ??
-    one.closest(".cell_input") ?? one;  // else the box begins a page early
-  if (box.offsetHeight < 480) one.style.breakInside = "avoid";
-}
-"""
+# The first page gets the book's title and authors, and contents that name
+# the preface; which becomes a chapter like the others, one level below the
+# title. What is folded away is open, and what is short stays in one piece.
+PREPARE = """author => {
+  const contents = document.querySelector("#jb-print-toc");
+  document.querySelector("#jb-print-docs-body h1").textContent =
+    document.title;
+  contents.querySelector("h2").textContent = "Contents";
+  contents.insertAdjacentHTML("beforebegin", `<p>${author}</p>`);
+  contents.querySelector("nav").insertAdjacentHTML("afterbegin",
+    '<ul><li class="toc-entry"><a href="#preface">Preface</a></li></ul>');
+  for (const one of contents.querySelectorAll("[role]"))
+    one.removeAttribute("role");            // parts begin on no page
+  for (const one of contents.querySelectorAll("a"))
+    one.insertAdjacentHTML("beforeend", "<span>0</span>");
+  for (const one of document.querySelectorAll("article :is(h1, h2, h3, h4)")) {
+    if (one.closest(".toctree-wrapper")) continue;
+    const lower = document.createElement(`h${Number(one.tagName[1]) + 1}`);
+    lower.append(...(one.tagName === "H1" ? ["Preface"] : one.childNodes));
+    one.replaceWith(lower);
+  }
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  for (const one of document.querySelectorAll(
+      "pre, .cell, .cell_input, .admonition, details, mjx-container, .math")) {
+    const box = one.closest("details.hide, .sd-dropdown") ??
+      one.closest(".cell_input") ?? one;  // else the box begins a page early
+    if (box.offsetHeight < 260) one.style.breakInside = "avoid";
+  }
+}"""
+LINKS = "#jb-print-toc a"
 
 
 def one_page(text):
@@ -88,19 +82,46 @@ def one_page(text):
     return "".join(made)
 
 
+def pages_of(file, names):
+    """The pages on which a PDF has these named places."""
+    import pypdfium2 as pdfium
+    with contextlib.closing(pdfium.PdfDocument(file)) as document:
+        places = [pdfium.raw.FPDF_GetNamedDestByName(document, name.encode())
+                  for name in names]
+        return [pdfium.raw.FPDFDest_GetDestPageIndex(document, place) + 1
+                for place in places]
+
+
 def print_page(tab, page, out):
-    """Chromium's print of a page of its own, into the file `out`."""
+    """Chromium's print of a page of its own, into the file `out`.
+
+    It prints twice, for the contents need the numbers of the pages. It does
+    not say who wrote: the authors take the place of the browser's name, which
+    is longer, so that no offset in the file changes.
+    """
+    author = yaml.safe_load(
+        (ROOT / "book/_config.yml").read_text(encoding="utf-8"))["author"]
     tab.goto(page.as_uri())
     tab.evaluate("window.MathJax?.startup?.promise")
-    tab.add_style_tag(content=ON_PAPER)
-    tab.evaluate(PREPARE)
-    tab.pdf(path=out, format="A4", scale=0.75, outline=True, tagged=True,
-            print_background=True, display_header_footer=True,
-            header_template="<span></span>",
-            footer_template="<div style='width: 100%; font-size: 8px; "
-            "text-align: center' class='pageNumber'></div>",
-            margin=dict.fromkeys(("top", "left", "right"), "16mm")
-            | {"bottom": "18mm"})
+    tab.add_style_tag(path=ROOT / "book/paper.css")
+    tab.evaluate(PREPARE, author)
+    for _ in range(2):
+        tab.pdf(path=out, format="A4", scale=0.75, outline=True, tagged=True,
+                print_background=True, display_header_footer=True,
+                header_template="<span></span>",
+                footer_template="<div style='width: 100%; font-size: 11px; "
+                "text-align: center' class='pageNumber'></div>",
+                margin={"top": "16mm", "bottom": "18mm", "left": "20mm",
+                        "right": "20mm"})
+        links = tab.eval_on_selector_all(
+            LINKS, "all => all.map(one => one.hash.slice(1))")
+        tab.eval_on_selector_all(
+            LINKS + " span", "(all, pages) => all.forEach((one, k) => "
+            "{one.textContent = pages[k]})", pages_of(out, links))
+    made = re.sub(rb"/Creator \((\\.|[^)])*\)", lambda found:
+                  f"/Author ({author})".encode().ljust(len(found[0])),
+                  Path(out).read_bytes(), count=1)
+    Path(out).write_bytes(made)
 
 
 def main():

@@ -11,9 +11,14 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
+sys.path.insert(0, str(BOOK))
+
+import chinese  # noqa: E402
+
 HTML = BOOK / "html"
 PAGES = sorted(HTML.rglob("*.html"))
 LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src",
@@ -235,6 +240,20 @@ def test_the_search_knows_every_page():
 def test_the_fonts_of_mathematics_are_here():
     fonts = HTML / "_static/mathjax/output/chtml/fonts/woff-v2"
     assert len(list(fonts.glob("*.woff"))) == 23
+
+
+def test_the_chinese_that_is_quoted_has_its_letters_here():
+    known = set(TTFont(chinese.FONT).getBestCmap())
+    missing = "".join(map(chr, chinese.quoted() - known))
+    assert missing == "", "make the font again: see book/chinese.py"
+    sheet = (BOOK / "_vendor/book.css").read_text(encoding="utf-8")
+    ranges = [[int(end, 16) for end in pair.split("-")] for pair in
+              re.findall(r"U\+(\w+-\w+)", sheet)]
+    assert [chr(c) for c in known if not any(
+        low <= c <= high for low, high in ranges)] == []
+    assert chinese.FONT.stat().st_size < 100_000
+    terms = chinese.FONT.with_suffix(".LICENSE").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE" in terms
 
 
 # ---- made again ---------------------------------------------------------
