@@ -168,7 +168,7 @@ def test_an_exercise_is_complete(root, name):
     assert len(exercise.wrong) >= 2, f"{name} needs two wrong answers"
     assert exercise.options.section, f"{name} has no section to reread"
     stub, _ = stubs(notebook(root, name))[name]
-    module = ast.parse(exercise.solution_source + exercise.wrong_source)
+    module = parsed(exercise.solution_source + exercise.wrong_source)
     for node in module.body:
         own = getattr(node, "name", "")
         if own == name or own.startswith(name + "__"):
@@ -177,6 +177,9 @@ def test_an_exercise_is_complete(root, name):
             if own != name:
                 hint, _ = reports.tidy(ast.get_docstring(node))
                 assert len(hint) > 20, f"{own}: its docstring is the hint"
+
+
+parsed = functools.lru_cache(4)(ast.parse)  # one chapter's exercises
 
 
 @functools.cache

@@ -571,7 +571,7 @@ print(repr((y.sum(), (y * y).sum(), dw.sum(), (dw * dw).sum())))"""
 @pytest.mark.parametrize("wish", ["0", "two", ""])
 def test_threads_must_be_a_positive_number(monkeypatch, wish):
     monkeypatch.setenv("TINYGEN_THREADS", wish)
-    with pytest.raises(ValueError, match=f"^TINYGEN_THREADS is {wish!r}; it m"):
+    with pytest.raises(ValueError, match=f"^TINYGEN_THREADS is {wish!r}; "):
         threads.count_threads()
 
 
