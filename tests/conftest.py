@@ -57,9 +57,12 @@ def _require(name):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module(name)
+            module = importlib.import_module(name)
     except ImportError as error:
         return _absent(name, f"{name} is not installed ({error})")
+    if name == "torch":     # its threads wait by spinning, as ours do
+        module.set_num_threads(1)
+    return module
 
 
 def _absent(name, reason):
