@@ -89,7 +89,7 @@ def evaluate(fake, real, fresh=None, title="evaluation", model=None,
         f"{len(real)} training images; for comparison "
         + (f"{len(fresh)} real images that it has not seen"
            if theirs else "there are no other real images")
-        + ". In brackets: 95 % intervals. FID to classes: " + SOURCE + "."))
+        + ". In brackets: 95 % intervals. FID to class gap: " + SOURCE + "."))
     page.rows = [(name, BETTER[name], mine[name], theirs.get(name, "-"))
                  for name in mine if name in BETTER]
     if model is not None:
