@@ -17,7 +17,7 @@ help:
 	@echo "make pdf          print the book into book/tinygen.pdf"
 	@echo "make exercises    copy the exercise notebooks to answers/"
 	@echo "make check        check the answers"
-	@echo "make test         the tests, up to 3 minutes once compiled"
+	@echo "make test         the tests, about 4 minutes once compiled"
 	@echo "make test-long    the thorough tests, up to an hour"
 	@echo "make chapters     run the chapters again and store the outputs;"
 	@echo "                  CHECK=1 compares instead, FAST=1 only runs them,"

@@ -57,9 +57,12 @@ def _require(name):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module(name)
+            module = importlib.import_module(name)
     except ImportError as error:
         return _absent(name, f"{name} is not installed ({error})")
+    if name == "torch":     # its threads wait by spinning, as ours do
+        module.set_num_threads(1)
+    return module
 
 
 def _absent(name, reason):
@@ -95,7 +98,8 @@ def measured():
         code = CHILD.format(setup=setup, expression=expression)
         done = subprocess.run([sys.executable, "-c", code, *map(str, argv)],
                               text=True, capture_output=True, timeout=300,
-                              cwd=ROOT)
+                              cwd=ROOT,     # Numba takes long to import
+                              env=os.environ | {"TINYGEN_KERNELS": "plain"})
         assert done.returncode == 0, done.stderr
         *printed, megabytes = done.stdout.splitlines()
         return "\n".join(printed), int(megabytes)

@@ -262,9 +262,9 @@ def test_a_draft_becomes_a_notebook_that_runs(tmp_path):
     assert [o.text for o in printed] == ["score 0.25\n"]
     runner.convert(draft, target)
     assert untimed(target) == first
-    runner.find_ranges(target, 3)
+    runner.find_ranges(target, 2)
     low, high = code_cells(target)[1].metadata["ranges"][0]
-    assert (low, high) == pytest.approx((-0.25, 2.75), abs=1e-4)
+    assert (low, high) == pytest.approx((0, 1.5), abs=1e-4)
 
 
 def test_numbers_and_words_are_told_apart():

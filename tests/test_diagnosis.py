@@ -242,7 +242,10 @@ def test_the_command_line(run, sprites, capsys, monkeypatch, tmp_path):
     assert cli.main(["diagnose", str(run), "--data", "sprites"]) == code
 
 
-def test_the_command_line_refuses(run, sprites, capsys, tmp_path):
+def test_the_command_line_refuses(run, sprites, capsys, monkeypatch,
+                                  tmp_path):
+    monkeypatch.setattr(tg.data, "sprites", lambda *n, **k: (sprites, None))
+
     def refused(*argv):
         assert cli.main(["diagnose", *map(str, argv)]) == 2
         out, err = capsys.readouterr()

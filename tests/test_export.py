@@ -38,10 +38,12 @@ def images(n, size=12, channels=3, seed=1):
 def run(require, tmp_path):
     """run(file, **inputs): the outputs of onnxruntime, the file checked."""
     onnx, runtime = require("onnx"), require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1    # several spin while they wait
 
     def run(file, **inputs):
         onnx.checker.check_model(str(file), full_check=True)
-        return runtime.InferenceSession(str(file)).run(None, inputs)
+        return runtime.InferenceSession(str(file), options).run(None, inputs)
 
     return run
 

@@ -1,6 +1,7 @@
 """The house stays as it was drawn: which file imports which, and sizes."""
 
 import ast
+import functools
 import io
 import subprocess
 import sys
@@ -164,6 +165,7 @@ def test_importing_tinygen_is_light():
 
 # ---- sizes --------------------------------------------------------------
 
+@functools.cache
 def code_rows(text):
     """The numbers of the lines that hold code."""
     docs, rows = set(), set()
@@ -256,12 +258,14 @@ def runs(text):
         elif isinstance(node, ast.ImportFrom):
             found |= {node.module, *(a.name for a in node.names)}
         elif isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            found |= {name, *(k.arg for k in node.keywords
-                              if k.arg == "allow_pickle")}
-            if isinstance(node.func, ast.Attribute) and node.func.attr in (
-                    "extractall", "unpack_archive"):
-                found.add(node.func.attr)
+            found |= {k.arg for k in node.keywords if k.arg == "allow_pickle"}
+            if isinstance(node.func, ast.Name):
+                found.add(node.func.id)
+            elif isinstance(node.func, ast.Attribute):
+                found.add(f"{getattr(node.func.value, 'id', '')}"
+                          f".{node.func.attr}")
+                if node.func.attr in ("extractall", "unpack_archive"):
+                    found.add(node.func.attr)
     return found & RUNS
 
 

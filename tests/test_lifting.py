@@ -211,7 +211,9 @@ HUGE = {
 }
 
 
-@pytest.mark.parametrize("kind", HUGE)
+@pytest.mark.parametrize("kind", [
+    pytest.param(kind, marks=pytest.mark.long)
+    if kind == "10,000,000 objects" else kind for kind in HUGE])
 def test_a_notebook_that_would_fill_the_memory(kind, tmp_path, measured):
     write, words, most = HUGE[kind]
     path = tmp_path / "n.ipynb"

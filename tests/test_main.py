@@ -72,8 +72,8 @@ def test_a_reader_of_our_output_who_has_enough(run, monkeypatch):
 @pytest.mark.parametrize("argv, words", [
     (["evaluate", "g", "--out"], "does not end in .html: call it "
      "checkpoint.html, say"),
-    (["export", "g", "--onnx"], "does not end in .onnx: call it "
-     "checkpoint.onnx, say")])
+    (["export", "g", "--onnx"], "is no name for an ONNX file: "
+     "let it end in .onnx")])
 def test_a_checkpoint_is_not_written_over(run, tmp_path, argv, words):
     run("train", "gan", *TINY, "--steps", 1, "--out", "g")
     path = tmp_path / "g" / "checkpoint.safetensors"

@@ -263,7 +263,9 @@ def evaluate(args):
     name = data_of(args, header)
     out = args.out or (args.run if args.run.is_dir() else Path()) / (
         "evaluation.html")
-    check_ending(out, ".html")
+    if out.suffix not in ("", ".html"):  # a checkpoint, say
+        raise ValueError(f"{out} does not end in .html: call it "
+                         f"{out.stem}.html, say")
     images = load_images(name, model.name)
     with plain_warnings():
         known = header.get("fixed", {}).get("images")
@@ -275,13 +277,6 @@ def evaluate(args):
     with replacing(out) as part:
         part.write_text(page.html(), "utf-8", "backslashreplace")
     print(f"{page.text()}\nWith pictures: {out}")
-
-
-def check_ending(path, ending):
-    """ValueError for a name of another kind: a checkpoint's, say."""
-    if path.suffix not in ("", ending):
-        raise ValueError(f"{path} does not end in {ending}: "
-                         f"call it {path.stem}{ending}, say")
 
 
 def diagnose(args):
@@ -298,7 +293,6 @@ def diagnose(args):
 def export(args):
     """export RUN: the model as files that other programs run."""
     from tinygen.extras import export
-    check_ending(args.onnx, ".onnx")
     model, header = load_model(args.run)
     for file in export.onnx(model, args.onnx, args.part, half=args.half,
                             header=header):

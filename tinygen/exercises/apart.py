@@ -42,7 +42,7 @@ class Apart:
         with done, warnings.catch_warnings():
             self._thread = _thread.start_new_thread(
                 contextvars.copy_context().run,
-                (self._run, work, box, done.release))
+                (self._run, work, box, done))
             done.acquire()  # an alarm interrupts this
         sys.setrecursionlimit(settings[0])
         np.set_printoptions(**settings[1])
@@ -61,7 +61,8 @@ class Apart:
             error = raised
         finally:
             box.append((value, error, np.geterr()))
-            done()
+            if done.locked():   # still waited for
+                done.release()
 
     def ring(self, *_):
         """A signal's handler: the time is up."""

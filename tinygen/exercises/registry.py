@@ -53,34 +53,39 @@ def registered(root=HERE):
     """
     names = {}
     for path in sorted((Path(root) / "checks").glob("ch*.py")):
-        for name in _names_in(path, path.stat().st_mtime_ns):
+        chapter = path.stem[2:]
+        for name, _ in _checks_in(path, path.stat().st_mtime_ns):
             if name in names:
                 raise ValueError(f"two exercises are called {name}: in"
-                                 f" {names[name]} and in {path.stem[2:]}")
-            names[name] = path.stem[2:]
+                                 f" {names[name]} and in {chapter}")
+            names[name] = chapter
     return names
-
-
-@functools.cache
-def _names_in(path, changed):
-    """The names of the checks in a file, as of its last change."""
-    return function_names(path.read_text(encoding="utf-8"))
 
 
 def takes(name, root=HERE):
     """The exercises whose functions the one called `name` is given."""
     path = Path(root) / "checks" / f"ch{registered(root)[name]}.py"
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if getattr(node, "name", "") == name:
-            return [piece for call in node.decorator_list
-                    for option in getattr(call, "keywords", ())
-                    if option.arg == "takes"
-                    for piece in ast.literal_eval(option.value)]
+    return dict(_checks_in(path, path.stat().st_mtime_ns))[name]
+
+
+@functools.cache
+def _checks_in(path, changed):
+    """[(name, what it takes)] of the checks in a file, as of its last change.
+    """
+    return [(node.name, [
+        piece for call in node.decorator_list
+        for option in getattr(call, "keywords", ()) if option.arg == "takes"
+        for piece in ast.literal_eval(option.value)])
+        for node in _functions(path.read_text(encoding="utf-8"))]
 
 
 def function_names(source):
     """The names of the functions in a module that are not its own affair."""
-    return [node.name for node in ast.parse(source).body
+    return [node.name for node in _functions(source)]
+
+
+def _functions(source):
+    return [node for node in ast.parse(source).body
             if isinstance(node, ast.FunctionDef)
             and not node.name.startswith("_")]
 
@@ -113,5 +118,10 @@ def _run(root, kind, chapter):
               "__file__": str(path)}
     # In brackets: a traceback or a warning does not open the file for its
     # lines, which a worker would take for a reader of the solutions
-    exec(compile(source, f"<{path}>", "exec"), module)
+    exec(_compiled(source, f"<{path}>"), module)
     return module, source
+
+
+@functools.lru_cache(200)  # a chapter is loaded once for each exercise
+def _compiled(source, path):
+    return compile(source, path, "exec")

@@ -4,6 +4,7 @@ A server process imports tinygen once and forks a worker for each answer; it
 kills the worker when the time is up. Without fork (Windows) each answer gets
 an interpreter of its own, which is slower by the import.
 """
+import functools
 import json
 import os
 import secrets
@@ -14,6 +15,8 @@ import time
 import traceback
 from ast import literal_eval
 from pathlib import Path
+
+from . import registry
 
 if hasattr(os, "fork"):
     import resource
@@ -27,7 +30,9 @@ DONE = b"done"    # a worker's last word: its children may keep the pipe open
 
 def serve():
     """Answer requests, a JSON line each, until the input ends."""
-    import tinygen  # noqa: F401  so that forked workers have it
+    import numpy.random  # noqa: F401  so that forked workers have them
+
+    import tinygen  # noqa: F401
 
     from . import judge  # noqa: F401
     out = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -35,8 +40,18 @@ def serve():
     for line in sys.stdin.buffer:
         request = json.loads(line)
         ticket = request.pop("ticket")  # an answer must not know it
+        _warm(request["name"], request["root"])
         fields = {**_fork(request), "ticket": ticket}
         out.write(json.dumps(fields).encode() + b"\n")
+
+
+@functools.cache
+def _warm(name, root):
+    """Read, compile and import for once what each worker would again."""
+    try:
+        registry.load(name, root)
+    except Exception:
+        pass  # the worker says so
 
 
 def work(leave=os._exit):

@@ -57,7 +57,7 @@ def onnx(model, path, part=None, *, half=False, shape=None, header=None):
     ValueError: a layer that has no form in ONNX here, named by its path.
     """
     path, header = Path(path), header or {}
-    if path.suffix == ".safetensors" or not path.name:  # the one just read?
+    if path.suffix not in ("", ".onnx") or not path.name:  # a checkpoint?
         raise ValueError(f"{path} is no name for an ONNX file: let it end in "
                          ".onnx")
     if shape is not None:
