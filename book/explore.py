@@ -4,12 +4,12 @@
     python book/explore.py --runtime FOLDER     the runtime instead
 
 For each model book/_vendor/explore/NAME.js: an ONNX file with float16
-weights, and what its figure has to know. The picture that stands there until
-the model runs, on paper and where scripts are off, is the output of the
-chapter's cell; see tinygen/extras/explore.py. chapters/runs/explore.json:
-sizes, and FIDs beside those of the models they stand for. The digits need
-the MNIST files; see tinygen.data.mnist. FOLDER is dist/ of the npm package
-onnxruntime-web.
+weights; and specs.js, what all figures have to know. The picture that stands
+there until the model runs, on paper and where scripts are off, is the output
+of the chapter's cell; see tinygen/extras/explore.py. chapters/runs/
+explore.json: sizes, and FIDs beside those of the models they stand for. The
+digits need the MNIST files; see tinygen.data.mnist. FOLDER is dist/ of the
+npm package onnxruntime-web.
 """
 
 import argparse
@@ -101,22 +101,33 @@ def distance(run):
 
 
 def make(name):
-    """Write NAME.js; returns its entry in explore.json."""
+    """Write NAME.js; returns its entry in explore.json, and in specs.js."""
     about, run, part, full = MODELS[name]
     model, header = load(run)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         tg.export.onnx(model, file, part, half=True, header=header)
         onnx = file.read_bytes()
+    write(name, f"models.{name}", text(onnx))
     with tg.no_grad():
-        spec = about(model)
-    spec |= {"side": model.config.size, "onnx": text(onnx)}
+        spec = about(model) | {"side": model.config.size}
+    return {"run": run, "bytes": len(onnx), "fid": distance(run),
+            "full": full, "full_fid": distance(full)}, spec
+
+
+def write(name, what, value):
+    """Write NAME.js, which sets tinygenExplore's `what`."""
     SCRIPTS.mkdir(exist_ok=True)
     (SCRIPTS / f"{name}.js").write_text(
-        f"tinygenExplore.models.{name} = {json.dumps(spec)};\n",
+        f"tinygenExplore.{what} = {json.dumps(value)};\n",
         encoding="utf-8", newline="\n")
-    return {"run": run, "bytes": len(onnx), "fid": distance(run),
-            "full": full, "full_fid": distance(full)}
+
+
+def specs():
+    """What specs.js holds, {} if there is none yet."""
+    file = SCRIPTS / "specs.js"
+    return json.loads(file.read_text().partition("=")[2].rstrip(";\n")
+                      ) if file.exists() else {}
 
 
 def runtime(folder):
@@ -144,7 +155,8 @@ def main():
     table = RUNS / "explore.json"
     known = json.loads(table.read_text()) if table.exists() else {}
     for name in given.names or MODELS:
-        known[name] = make(name)
+        known[name], spec = make(name)
+        write("specs", "specs", specs() | {name: spec})
         print(name, known[name])
         table.write_text(json.dumps(known, indent=1) + "\n",
                          encoding="utf-8", newline="\n")

@@ -48,7 +48,7 @@ def test_a_control_changes_the_live_picture(name, require):
     box = explorers()[name].live()
     *controls, image, told = box.children
     before = image.value
-    assert Image.open(io.BytesIO(before)).size[0] % (12 * explore.ZOOM) == 0
+    assert Image.open(io.BytesIO(before)).size[0] % explore.ZOOM == 0
     for control in controls:
         menu = hasattr(control, "options")
         control.value = control.options[-1][1] if menu else control.max
@@ -100,12 +100,28 @@ def test_the_averaged_weights_are_drawn_with():
     np.testing.assert_array_equal(explore.made(model, z), wanted)
 
 
-def test_a_png_has_its_images_in_rows():
-    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
-    sheet = np.array(Image.open(io.BytesIO(explore.png(images, 3))))
-    assert sheet.shape == (2 * explore.ZOOM, 3 * explore.ZOOM, 3)
-    np.testing.assert_array_equal(
-        sheet[::explore.ZOOM, ::explore.ZOOM, 0], [[0, 1, 2], [3, 4, 5]])
+@pytest.mark.parametrize("make, message", [
+    (lambda: explore.walk(gan(classes=2)), "takes a GAN without classes; ex"),
+    (lambda: explore.ways(gan(classes=2)), "takes a GAN without classes"),
+    (lambda: explore.directions(gan().g, {}), "takes a GAN without classes"),
+    (lambda: explore.classes(gan(classes=2), "abc"), "a name for each of the"),
+    (lambda: explore.classes(gan(), []), "a GAN with classes"),
+    (lambda: explore.plane(VAE(tg.models.VAEConfig(**GRIDS, latent=3))),
+     r"a VAE with two latents, VAEConfig\(latent=2\)"),
+    (lambda: explore.restyle(gan(), np.zeros((1, 12, 12, 3)), "a"),
+     "takes a CycleGAN, and a name for each image"),
+    (lambda: explore.Watch(CycleGAN(tg.models.CycleGANConfig(
+        **GRIDS, blocks=1))), r"images that .* Watch\(model, images=\(a, b"),
+])
+def test_another_model_is_refused_when_it_is_given(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_in_a_terminal_an_explorer_says_what_to_do(monkeypatch):
+    monkeypatch.delenv("TINYGEN_WIDGETS", raising=False)
+    assert not explore.widgets()        # a box of widgets is no picture there
+    assert repr(explore.walk(gan())).startswith("Explorer of walk: live as ")
 
 
 def test_a_training_is_watched_in_plain_lines(capsys):
@@ -120,6 +136,15 @@ def test_a_training_is_watched_in_plain_lines(capsys):
     assert len(watch.figure().axes) == 2
     watch(123456, {"d_loss": 0.5, "g_loss": 1.0})
     assert capsys.readouterr().out.startswith("step 123456  ")
+
+
+def test_in_a_terminal_a_line_stands_below_the_progress(monkeypatch, capsys):
+    watch = explore.Watch(gan(), every=0)
+    monkeypatch.setattr(explore.Progress, "__init__", lambda self, total:
+                        vars(self).update(notebook=False, terminal=True))
+    watch(1, {"g_loss": 1.0})
+    said = capsys.readouterr()
+    assert said.err == "\n" and said.out == "step 1  g_loss 1\n"
 
 
 def test_a_cyclegan_is_watched_with_its_images():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_accessibility import violations
 
 import tinygen as tg
 from tinygen import training
@@ -52,11 +53,18 @@ def reach(tab, name, address=None):
         ("file:", "blob:", "data:", address or "file:")) else None)
     tab.goto(f"{address}/{page}" if address else (HTML / page).as_uri())
     assert tab.locator(f"#{name}").count(), "not there: run make book"
+    tab.wait_for_function(f"document.getElementById('{name}').explorer")
+    before = height(tab, name)
     tab.locator(f"#{name}").scroll_into_view_if_needed()
     tab.wait_for_function(f"document.getElementById('{name}').dataset.state")
     assert tab.evaluate(
         f"document.getElementById('{name}').dataset.state") == "ready"
+    assert height(tab, name) == before      # nothing jumps as it comes alive
     return problems
+
+
+def height(tab, name):
+    return tab.locator(f"#{name}").bounding_box()["height"]
 
 
 def last(tab, name):
@@ -71,8 +79,9 @@ def last(tab, name):
 
 @pytest.mark.long
 @each
-def test_a_figure_draws_what_tinygen_draws(tab, name):
+def test_a_figure_draws_what_tinygen_draws(tab, require, name):
     assert reach(tab, name) == []
+    assert violations(tab, require, context=f"#{name}") == {}
     inputs, output, _ = last(tab, name)
     wanted = expected(name, inputs)
     got = np.array(output, np.float32).reshape(wanted.shape)
@@ -93,8 +102,7 @@ def test_a_figure_draws_what_tinygen_draws(tab, name):
 def test_a_figure_answers_keys_at_once(tab, name):
     assert reach(tab, name) == []
     control = tab.locator(
-        f"#{name} canvas[tabindex]" if name == "explore-restyle"
-        else f"#{name} input").first
+        f"#{name} canvas[tabindex], #{name} input").first
     before, times = last(tab, name)[0], []
     for _ in range(15):
         control.press("ArrowRight")
@@ -107,7 +115,62 @@ def test_a_figure_answers_keys_at_once(tab, name):
         times.append(last(tab, name)[2])
     assert last(tab, name)[0] != before
     assert np.median(times) < 50, times
-    assert "ms a picture" in tab.locator(f"#{name} output").inner_text()
+    status = tab.locator(f"#{name} output")
+    assert "ms a picture" in status.inner_text()
+    assert status.get_attribute("aria-live") == "off"   # not at each frame
+
+
+@pytest.mark.long
+def test_the_map_moves_by_keys_and_says_where_it_is(tab):
+    reach(tab, "explore-plane")
+    area = tab.locator("#explore-plane canvas").first
+    tab.keyboard.press("Tab")       # so that focus comes by keys: a ring
+    area.focus()
+    for keys, told in (["ArrowRight", "ArrowUp"] * 2, "+0.20"), (
+            ["Shift+ArrowRight", "Shift+ArrowUp"], "+0.63"), (
+            ["Shift+ArrowLeft", "Shift+ArrowDown"] * 9, "\u22122.50"):
+        for key in keys:
+            tab.keyboard.press(key)
+        tab.wait_for_function(
+            "!document.getElementById('explore-plane').explorer.busy")
+        where = area.get_attribute("aria-valuetext")
+        assert where.count(told) == 2, where
+        assert tab.locator("#explore-plane .explore-value").all_inner_texts(
+            ) == [told] * 2
+    assert area.get_attribute("role") == "slider"
+    assert "solid" in area.evaluate("e => getComputedStyle(e).outline")
+
+
+@pytest.mark.long
+def test_only_the_first_finger_and_button_draw(tab):
+    reach(tab, "explore-restyle")
+    changed = """(kind) => {
+        const pad = document.querySelector('#explore-restyle canvas');
+        const box = pad.getBoundingClientRect();
+        const before = pad.toDataURL();
+        pad.setPointerCapture = () => {};
+        for (const name of ['pointerdown', 'pointermove']) {
+            pad.dispatchEvent(new PointerEvent(name, { ...kind,
+                clientX: box.left + 9, clientY: box.top + 9 }));
+        }
+        return pad.toDataURL() !== before; }"""
+    for kind, draws in (
+            ({"isPrimary": False, "buttons": 1}, False),
+            ({"isPrimary": True, "button": 2, "buttons": 2}, False),
+            ({"isPrimary": True, "buttons": 1}, True)):
+        assert tab.evaluate(changed, kind) is draws, kind
+    tab.locator("#explore-restyle button", has_text="Begin again").click()
+    assert tab.evaluate(changed, {"isPrimary": True, "buttons": 1})
+
+
+@pytest.mark.long
+def test_on_paper_the_picture_stands(tab):
+    reach(tab, "explore-plane")
+    tab.emulate_media(media="print")
+    assert tab.locator("#explore-plane img").is_visible()
+    assert not tab.locator("#explore-plane .explore-panel").is_visible()
+    tab.emulate_media(media="screen")
+    assert not tab.locator("#explore-plane img").is_visible()
 
 
 @pytest.mark.long
@@ -186,8 +249,23 @@ def test_where_it_cannot_run_the_picture_stays_and_a_line_says_so(tab):
     tab.wait_for_function("document.getElementById('explore-plane')"
                           ".dataset.state === 'failed'")
     assert figure.locator("img").is_visible()
-    assert "could not run" in figure.inner_text()
+    assert "runtime.js could not be loaded" in figure.inner_text()
     tab.unroute("**/explore/runtime.js")
+    figure.locator("button", has_text="Try again").click()
+    tab.wait_for_function("document.getElementById('explore-plane')"
+                          ".dataset.state === 'ready'")
+    assert not figure.locator("img").is_visible()
+
+
+@pytest.mark.long
+def test_without_its_controls_the_picture_stays_and_a_line_says_so(tab):
+    tab.route("**/explore/specs.js", lambda route: route.abort())
+    tab.goto((HTML / "chapters/04_2_vae.html").as_uri())
+    tab.wait_for_selector("#explore-plane .explore-status")
+    tab.unroute("**/explore/specs.js")
+    figure = tab.locator("#explore-plane")
+    assert figure.locator("img").is_visible()
+    assert "specs.js could not be loaded): reload" in figure.inner_text()
 
 
 def test_the_models_are_small():

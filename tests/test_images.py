@@ -14,6 +14,9 @@ def test_blur_keeps_constants_and_spreads_a_point():
     point[0, 2, 2, 0] = 16
     want = np.outer([1, 2, 1], [1, 2, 1])
     assert np.array_equal(metrics.blur(point)[0, 1:4, 1:4, 0], want)
+    images, _ = data.sprites(2, rng=0)      # twice a byte is more than a byte
+    assert np.array_equal(metrics.blur(images),
+                          metrics.blur(data.to_float(images)))
 
 
 def test_nearest_finds_the_image_itself_under_noise():

@@ -36,8 +36,8 @@ ARROWS = {
     "data": "files progress sprites emoji mnist",
     "checkpoint": "files",
     "models": "engine.layers engine.losses engine.optim data",
-    "diagnosis": "models",
     "metrics": "models checkpoint progress",
+    "diagnosis": "metrics",
     "training": "models checkpoint diagnosis progress interrupt",
 }
 # These may import all of the above; of tinygen only __main__ and __init__

@@ -373,6 +373,10 @@ def h(answer):
     if not np.allclose(tg.grad(y.sum(), [x])[0].data, y.data):
         raise answer.mistake("m")
     answer.on(x).gives()
+
+@exercise("Here")
+def k(answer):
+    answer.on(1.).raises(ValueError)
 """, """
 def f(x, by):
     x *= by
@@ -382,6 +386,8 @@ def g(x):
     return lambda n: x * n
 def h(x):
     return tg.exp(x)
+def k(x):
+    raise ValueError
 """, """
 def h__m(x):
     '''The hint of m.
@@ -408,6 +414,9 @@ def h__m(x):
     said = f("def h(x):\n    return tg.exp(x * 2)")
     assert "The hint of m." in said and "reread: There" in said
     assert "uses tg.log" in f("def h(x):\n    return tg.log(x)")
+    said = f("def k(x):\n    return ValueError(x)")
+    assert "expected a ValueError" in said and "write `raise`" in said
+    assert "No exception came." in f("def k(x):\n    return x")
 
 
 def test_a_capstone_takes_what_is_solved_and_says_so(write):

@@ -16,6 +16,7 @@ import numpy as np
 from tinygen.data import as_float
 from tinygen.engine.autograd import Tensor, grad
 from tinygen.engine.losses import kl_terms
+from tinygen.metrics.images import distances
 from tinygen.models.labels import in_turn
 
 FEWEST = 60     # steps: before that a history says nothing
@@ -98,14 +99,6 @@ class Diagnosis:
 
 
 # ---- measures --------------------------------------------------------------
-
-
-def distances(images):
-    """|x_i - x_j| / sqrt(number of values), N N. images N H W C."""
-    x = images.reshape(len(images), -1).astype(np.float64)
-    square = (x * x).sum(axis=1)
-    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
-    return np.sqrt(gaps / x.shape[1])
 
 
 def variety(samples, real):
@@ -265,10 +258,9 @@ def look_at_pattern(samples, images):
 LOOK = {"gan": look_at_gan, "vae": look_at_vae, "cyclegan": look_at_cyclegan}
 
 
-def some(images):
-    """At most IMAGES of them, from all over, as floats."""
-    part = images[::max(1, len(images) // IMAGES)][:IMAGES]
-    return as_float(part)
+def some(x):
+    """At most IMAGES of the images, or of their labels, from all over."""
+    return x[::max(1, len(x) // IMAGES)][:IMAGES]
 
 
 def examine(model, images, history, labels=None):
@@ -283,10 +275,9 @@ def examine(model, images, history, labels=None):
     if len(history) < FEWEST:
         raise ValueError(f"{len(history)} steps are too few for a diagnosis: "
                          f"train for at least {FEWEST}")
-    seen = (tuple(map(some, images)) if isinstance(images, tuple)
-            else some(images))
-    if labels is not None:
-        labels = labels[::max(1, len(labels) // IMAGES)][:IMAGES]
+    seen = (tuple(as_float(some(part)) for part in images)
+            if isinstance(images, tuple) else as_float(some(images)))
+    labels = None if labels is None else some(labels)
     found = list(LOOK[model.name](model, seen, history, labels))
     ill = tuple(Finding(name, sentence[0].upper() + sentence[1:] + ".")
                 for name, is_so, sentence in found if is_so)

@@ -44,8 +44,8 @@ def path(text):
 
 
 TRAIN = (  # option, type, default, help; None: as the model or the run has it
-    ("--data", named, None, "sprites (the default); for a gan mnist or a "
-     "folder, for a cyclegan emoji or two folders"),
+    ("--data", named, None, "sprites (the default); for a gan or vae mnist "
+     "or a folder, for a cyclegan emoji or two folders"),
     ("--steps", positive, 2000, "train up to this step; default 2000"),
     ("--out", path, None, "the run's folder; default runs/MODEL-DATA"),
     ("--batch", positive, None, "images in a step; default 32, 4 of each "

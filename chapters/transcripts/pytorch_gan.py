@@ -123,9 +123,9 @@ def race(gan, images, steps, batch=16):
 
 
 def differences(gan, g):
-    """{name: largest difference} of the weights of the two generators."""
+    """{name: mean difference} of the weights of the two generators."""
     theirs = g.state_dict()
-    return {name: (w - theirs[name]).abs().max().item() for name, w in
+    return {name: (w - theirs[name]).abs().mean().item() for name, w in
             tg.export.to_torch_state_dict(gan.g).items()
             if not name.endswith("num_batches_tracked")}
 
@@ -238,7 +238,7 @@ def main():
             print(f"{k:4}   {d:.5f}   {d2:.5f}   {g:.5f}   {g2:.5f}")
         if k == 1:
             first = differences(gan, net)
-    print("\nAfter the first step: largest difference of the weights")
+    print("\nAfter the first step: mean difference of the weights")
     for name, off in sorted(first.items(), key=lambda pair: -pair[1])[:6]:
         print(f"{name:16}{off:.0e}")
 

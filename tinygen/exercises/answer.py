@@ -141,9 +141,10 @@ class Answer:
                         f" {outcome.changed[0]}. Whoever called it still"
                         " needs that: make a new one.")
         if not is_usual(outcome.value):
-            right = self.right(call).value
-            if is_usual(right):  # no object's own == is asked
-                raise Wrong(f"Expected {kind(right)}, got"
+            right = self.right(call)
+            if right.error is None and is_usual(right.value):
+                # no object's own == is asked
+                raise Wrong(f"Expected {kind(right.value)}, got"
                             f" {kind(outcome.value)}.")
         elif self._first is None:
             self._first = call, Outcome(  # a check may write to its own
@@ -219,7 +220,9 @@ class Case:
         answer = self._answer
         outcome = answer.outcome(self._call)
         if not isinstance(outcome.error, error):
-            came = ("No exception came." if outcome.error is None
+            came = ("It was returned: write `raise` for `return`."
+                    if type(outcome.value) is error else
+                    "No exception came." if outcome.error is None
                     else answer.explain(outcome.error))
             raise Wrong(came, expected=f"a {error.__name__}",
                         because=because)

@@ -56,6 +56,10 @@ def difference(got, expected, tol=1e-8, dtype=False):
     """
     if got is None and expected is not None:
         return "Your function returned nothing: is there a `return`?"
+    return _difference(got, expected, tol, dtype)
+
+
+def _difference(got, expected, tol, dtype):
     if isinstance(expected, dict) and isinstance(got, dict):
         return _different_dicts(got, expected, tol, dtype)
     if isinstance(expected, (list, tuple)):
@@ -67,7 +71,10 @@ def difference(got, expected, tol=1e-8, dtype=False):
     if wanted is None or a is None:
         if wanted is None and a is None and _equal(got, expected):
             return ""
-        return f"Expected {kind(expected)}, got {kind(got)}."
+        mend = ": np.array makes one of it" if (
+            wanted is not None and isinstance(got, (list, tuple))
+            and plain(stacked(list(got))) is not None) else ""
+        return f"Expected {kind(expected)}, got {kind(got)}{mend}."
     if is_tensor(expected) and not is_tensor(got):
         return f"Expected {kind(expected)}, got {kind(got)}."
     if a.shape != wanted.shape:
@@ -115,7 +122,7 @@ def _different_lists(got, expected, tol, dtype):
     if len(got) != len(expected):
         return f"{len(expected)} items are right; yours are {len(got)}."
     for i, (a, b) in enumerate(zip(got, expected)):
-        said = difference(a, b, tol, dtype)
+        said = _difference(a, b, tol, dtype)
         if said:
             return f"In item {i}: {said}"
     return ""
@@ -126,7 +133,7 @@ def _different_dicts(got, expected, tol, dtype):
         return (f"The keys must be {sorted(map(str, expected))}; yours are"
                 f" {sorted(map(str, got))}.")
     for key in expected:
-        said = difference(got[key], expected[key], tol, dtype)
+        said = _difference(got[key], expected[key], tol, dtype)
         if said:
             return f"At key {key!r}: {said}"
     return ""

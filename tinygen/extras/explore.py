@@ -11,13 +11,13 @@ figures run in the page (book/_vendor/explore).
 import importlib.util
 import io
 import os
+import sys
 import time
 
 import numpy as np
-from PIL import Image
 
 from tinygen import show
-from tinygen.data import to_uint8
+from tinygen.data import grid_picture, to_uint8
 from tinygen.engine.autograd import Tensor, no_grad
 from tinygen.progress import Progress
 from tinygen.sprites import sprites
@@ -65,6 +65,11 @@ class Explorer:
         update()
         return w.VBox([*made, image, told])
 
+    def __repr__(self):
+        names = ", ".join(name for name, *_ in self.controls)
+        return (f"Explorer of {names}: live as the last line of a notebook's "
+                "cell; figure().savefig(\"file.png\") is its picture")
+
     def _ipython_display_(self):
         from IPython.display import display
         display(self.live() if widgets() else self.figure())
@@ -72,22 +77,27 @@ class Explorer:
 
 def widgets():
     """Whether the explorers are live."""
-    return (os.environ.get("TINYGEN_WIDGETS") != "0"
+    return (os.environ.get("TINYGEN_WIDGETS") != "0" and Progress(0).notebook
             and importlib.util.find_spec("ipywidgets") is not None)
 
 
 def png(images, columns):
-    """Images N H W C, in [-1, 1] or uint8, side by side, as a PNG's bytes."""
-    images = np.asarray(images)
-    if images.dtype != np.uint8:
-        images = to_uint8(images)
-    rows = [np.concatenate(list(images[k:k + columns]), axis=1)
-            for k in range(0, len(images), columns)]
-    sheet = np.concatenate(rows).repeat(ZOOM, 0).repeat(ZOOM, 1)
+    """save_grid's picture of images, as a PNG's bytes."""
     file = io.BytesIO()
-    Image.fromarray(np.broadcast_to(sheet, (*sheet.shape[:2], 3))).save(
-        file, "png")
+    grid_picture(images, columns, ZOOM).save(file, "png")
     return file.getvalue()
+
+
+def need(model, name, fits, what):
+    """ValueError: it is another model, or its settings do not fit."""
+    if getattr(model, "name", None) != name or not fits(model.config):
+        raise ValueError(f"this explorer takes {what}")
+
+
+def free(gan):
+    """ValueError: no GAN, or one that wants to be told a class."""
+    need(gan, "gan", lambda c: not c.classes, "a GAN without classes; "
+         "explore.classes takes one that has them")
 
 
 # ------------------------------------------------------------- directions
@@ -119,6 +129,7 @@ def ways(gan, n=4000, seed=0):
     = z W + rest by least squares, and the rows of W's pseudoinverse. See
     chapter 5, "Directions in the noise", for lines of W itself.
     """
+    free(gan)
     z = gan.draw(n, np.random.default_rng(seed))
     y = np.concatenate([traits(made(gan, z[k:k + 100]))
                         for k in range(0, n, 100)])
@@ -146,6 +157,7 @@ def made(gan, z, labels=None):
 def walk(gan, seed=0):
     """Four images, and on a quarter of a circle to four others: noise stays
     as long as noise is."""
+    free(gan)
     a, b = gan.draw(8, np.random.default_rng(seed)).reshape(2, 4, -1)
 
     def draw(t):
@@ -160,6 +172,7 @@ def walk(gan, seed=0):
 
 def directions(gan, ways, seed=0):
     """One image, moved along directions. ways: {name: vector of noise}."""
+    free(gan)
     start = gan.draw(1, np.random.default_rng(seed))
     ways = {name: np.asarray(way, np.float32) for name, way in ways.items()}
 
@@ -178,6 +191,8 @@ def directions(gan, ways, seed=0):
 
 def classes(gan, names, seed=0):
     """Eight images of the class that the menu names, of the same noise."""
+    need(gan, "gan", lambda c: 0 < c.classes == len(names), "a GAN with "
+         "classes, and a name for each of them")
     z = gan.draw(8, np.random.default_rng(seed))
 
     def draw(chosen):
@@ -196,6 +211,9 @@ def classes(gan, names, seed=0):
 
 def plane(vae, reach=2.5, columns=15):
     """The image that a VAE with two latents decodes at a point."""
+    need(vae, "vae", lambda c: c.latent == 2 and not c.classes, "a VAE with "
+         "two latents, VAEConfig(latent=2), and without classes")
+
     def draw(x, y):
         return vae.decode(np.array([[x, y]], np.float32))
 
@@ -210,6 +228,9 @@ def plane(vae, reach=2.5, columns=15):
 
 def restyle(cyclegan, images, names, to="b"):
     """Images (uint8 or floats, N H W C), each beside its translation."""
+    need(cyclegan, "cyclegan", lambda c: len(images) == len(names),
+         "a CycleGAN, and a name for each image")
+
     def draw(chosen):
         some = images[chosen:chosen + 1]
         return np.concatenate([to_uint8(x) if x.dtype != np.uint8 else x
@@ -235,6 +256,9 @@ class Watch:
     """
 
     def __init__(self, model, images=None, every=2.0, n=16):
+        if images is None and model.name == "cyclegan":
+            raise ValueError("a CycleGAN is watched with images that it "
+                             "translates: Watch(model, images=(a, b))")
         self.model, self.every, self.n = model, every, n
         self.more = () if images is None else (images,)
         self.history, self.handle, self.last = {}, None, -np.inf
@@ -259,14 +283,17 @@ class Watch:
                             label=name)
             curves.legend(ncols=len(names))
             curves.set_xlabel("step")
-            images.imshow(Image.open(io.BytesIO(png(samples, self.n))))
+            images.imshow(grid_picture(samples, self.n).convert("RGB"))
             images.set_axis_off()
             show.plt.close(figure)
         return figure
 
     def update(self):
         """Draw what there is."""
-        if not Progress(0).notebook:
+        line = Progress(0)
+        if not line.notebook:
+            if line.terminal:
+                print(file=sys.stderr)      # below the line of progress
             print("  ".join(f"{name} {column[-1]:.6g}"
                             for name, column in self.history.items()))
             return

@@ -73,25 +73,27 @@ def train(of, images, answers, epochs=5, batch=64, lr=2e-3, seed=0):
     return net
 
 
+def outputs(layer, images, at_once=500):
+    """layer(images), an array; not all images pass through it at a time."""
+    with no_grad():
+        return np.concatenate([layer(Tensor(data.to_float(
+            images[k:k + at_once]))).data
+            for k in range(0, len(images), at_once)])
+
+
 def standardize(net, images):
     """Set the mean and deviation of the features, as these images have
     them."""
-    with no_grad():
-        x = np.concatenate([net.trunk(Tensor(data.to_float(
-            images[k:k + 500]))).data for k in range(0, len(images), 500)])
+    x = outputs(net.trunk, images)
     net.mean[:], net.std[:] = x.mean(axis=0), x.std(axis=0)
 
 
 def accuracy(net, images, answers):
     """The share of right answers to each question: Q numbers."""
-    right = []
-    for k in range(0, len(images), 500):
-        with no_grad():
-            logits = net(Tensor(data.to_float(images[k:k + 500]))).data
-        parts = np.split(logits, np.cumsum(net.answers)[:-1], axis=1)
-        said = np.stack([part.argmax(axis=1) for part in parts], axis=1)
-        right.append(said == answers[k:k + 500])
-    return np.concatenate(right).mean(axis=0)
+    parts = np.split(outputs(net, images), np.cumsum(net.answers)[:-1],
+                     axis=1)
+    said = np.stack([part.argmax(axis=1) for part in parts], axis=1)
+    return (said == answers).mean(axis=0)
 
 
 def main():

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygen import data, metrics
 from tinygen.data import as_float
-from tinygen.metrics.features import SETS, SOURCE
+from tinygen.metrics.features import SETS, SOURCE, look
 
 MOST = 10_000       # training images whose features are taken
 SHOWN = 1000        # images whose nearest training image is looked for
@@ -80,8 +80,8 @@ def evaluate(fake, real, fresh=None, title="evaluation", model=None,
     rng = np.random.default_rng(seed)
     some = real[rng.permutation(len(real))[:MOST]]
     of = "mnist" if np.shape(real)[-1] == SETS["mnist"][0] else "sprites"
-    known = metrics.features(some, of), metrics.mode_histogram(
-        metrics.probabilities(some, of))
+    real_x, chances = look(some, of)
+    known = real_x, metrics.mode_histogram(chances)
     mine = measures(fake, real, known, of)
     theirs = {} if fresh is None else measures(fresh, real, known, of)
     page = Evaluation(title, (
@@ -89,7 +89,7 @@ def evaluate(fake, real, fresh=None, title="evaluation", model=None,
         f"{len(real)} training images; for comparison "
         + (f"{len(fresh)} real images that it has not seen"
            if theirs else "there are no other real images")
-        + ". In brackets: 95 % intervals. FID to classes: " + SOURCE + "."))
+        + ". In brackets: 95 % intervals. FID to class gap: " + SOURCE + "."))
     page.rows = [(name, BETTER[name], mine[name], theirs.get(name, "-"))
                  for name in mine if name in BETTER]
     if model is not None:
@@ -139,7 +139,7 @@ def drawn(model, images, name, n=2000, to="b", seed=0, at_once=250):
 def measures(images, real, known, of):
     """What evaluate() says of images, in words; known: the real features
     and counts of classes. "nearest": gaps and numbers, for pictures."""
-    x, p = metrics.features(images, of), metrics.probabilities(images, of)
+    x, p = look(images, of)
     real_x, real_counts = known
     fid = metrics.fid(real_x, x)            # refuses too few
     n = min(len(x), len(real_x), 5000)      # equal: they depend on it

@@ -63,10 +63,11 @@ class Classifier:
     def __call__(self, x, train=False, rng=None):
         return self.last(self.trunk(x, train))
 
-    def features(self, x):
-        """What the last layer is given, each with mean 0 and deviation 1
-        over the training images."""
-        return (self.trunk(x) - self.mean) / self.std
+    def look(self, x):
+        """(features, probabilities) of the Tensor x, in one pass."""
+        h = self.trunk(x)
+        return (h - self.mean) / self.std, softmax(
+            self.last(h)[:, :self.answers[0]], axis=-1)
 
 
 def weights(of):
@@ -91,7 +92,7 @@ def features(images, of="sprites"):
     ValueError: another shape or set, no images, NaN, values outside
     [-1, 1], or images that seem to be scaled to [0, 1].
     """
-    return _stream(images, of, lambda net, x: net.features(x))
+    return look(images, of)[0]
 
 
 def probabilities(images, of="sprites"):
@@ -99,11 +100,11 @@ def probabilities(images, of="sprites"):
 
     K: 8 shapes (tg.data.SPRITE_NAMES) or 10 digits. images as above.
     """
-    return _stream(images, of, lambda net, x: softmax(
-        net(x)[:, :net.answers[0]], axis=-1))
+    return look(images, of)[1]
 
 
-def _stream(images, of, look, at_once=256):
+def look(images, of, at_once=256):
+    """Both of these in one pass: (features, probabilities)."""
     net, rows = classifier(of), []
     shape = (SIDE, SIDE, SETS[of][0])
     for part in [images] if hasattr(images, "shape") else images:
@@ -111,10 +112,11 @@ def _stream(images, of, look, at_once=256):
         for k in range(0, len(part), at_once):
             x = as_float(part[k:k + at_once]).astype(np.float32, copy=False)
             with no_grad():
-                rows.append(look(net, Tensor(x)).data.astype(np.float64))
+                rows.append([y.data.astype(np.float64)
+                             for y in net.look(Tensor(x))])
     if not rows:
         raise ValueError("there are no images to look at")
-    return np.concatenate(rows)
+    return tuple(map(np.concatenate, zip(*rows)))
 
 
 def check_images(images, shape, of):

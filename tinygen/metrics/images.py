@@ -2,21 +2,20 @@
 
 import numpy as np
 
-from tinygen.data import in_range, to_float
+from tinygen.data import as_float, in_range, to_float
 
 
 def _as_float(images, who):
-    if images.dtype == np.uint8:
-        return to_float(images)
-    in_range(images, who)
-    return images
+    return to_float(images) if images.dtype == np.uint8 else in_range(
+        images, who)
 
 
 def blur(images):
     """Each pixel averaged with its 8 neighbours, weights 1 2 1 each way.
 
-    images N H W C float; beyond the border the edge is repeated.
+    images N H W C; returns floats. Beyond the border the edge is repeated.
     """
+    images = as_float(images)
     for axis in (1, 2):
         n = images.shape[axis]
         at = np.arange(n)
@@ -44,6 +43,14 @@ def nearest(samples, images, at_once=256):
     return np.concatenate(found)
 
 
+def distances(images):
+    """|x_i - x_j| / sqrt(number of values), N N. images N H W C."""
+    x = images.reshape(len(images), -1).astype(np.float64)
+    square = (x * x).sum(axis=1)
+    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
+    return np.sqrt(gaps / x.shape[1])
+
+
 def diversity(samples):
     """Mean over i != j of |x_i - x_j| / sqrt(number of values).
 
@@ -53,12 +60,8 @@ def diversity(samples):
     if len(samples) < 2:
         raise ValueError("diversity needs at least two samples, got "
                          f"{len(samples)}")
-    x = _as_float(samples, "diversity").reshape(len(samples), -1)
-    x = x.astype(np.float64)
-    square = (x * x).sum(axis=1)
-    gaps = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
-    n = len(x)
-    return float(np.sqrt(gaps / x.shape[1]).sum() / (n * (n - 1)))
+    n, gaps = len(samples), distances(_as_float(samples, "diversity"))
+    return float(gaps.sum() / (n * (n - 1)))
 
 
 def psnr(images, truth):

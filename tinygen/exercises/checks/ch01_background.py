@@ -77,7 +77,7 @@ def frechet_apart(answer):
     answer.on(rng.normal(size=(6, 3)), rng.normal(1, 2, (5, 3))).gives()
 
 
-@exercise(HAND)
+@exercise('1, "The model by hand is a VAE"')
 def mend_redraw(answer):
     line = np.array([[5., 5.], [6., 6.], [7., 7.]])
     answer.on(line, 1).gives(line, "they lie on one line already")

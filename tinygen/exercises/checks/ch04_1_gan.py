@@ -190,8 +190,8 @@ def d_accuracy(answer):
         0.6, "the 2 is right, and so are the -3 and the -0.1: 3 of 5")
     rng = _rng()
     answer.on(rng.normal(1, 1, size=8), rng.normal(size=4)).gives()
-    answer.on(np.array([0.]), np.array([0.])).gives(
-        0.5, "a logit of 0 is no 'real': wrong for x, right for a fake")
+    answer.on(np.array([0., 0.]), np.array([0.])).gives(
+        1 / 3, "a logit of 0 is no 'real': wrong for x, right for a fake")
 
 
 # --------------------------------------------------------- inside the networks

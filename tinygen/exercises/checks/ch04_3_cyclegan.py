@@ -267,7 +267,9 @@ def hidden_signal(answer):
         0., "2 + 0.1 and 6 - 0.3 are rounded to what 2 and 6 are: nothing of"
         " the noise arrives")
     rng = _rng()
-    answer.on(x, same, cubed, noise).gives(tol=1e-5)
+    answer.on(x, same, cubed, noise).gives(
+        because="one mean is divided by the other: a pixel with much noise"
+        " counts for more than one with little", tol=1e-5)
     answer.on(x, doubled, minus_one, noise).gives(tol=1e-5)
     answer.on(rng.normal(size=(3, 4)), doubled, cubed,
               rng.normal(size=(3, 4))).gives(tol=1e-5)

@@ -37,6 +37,10 @@ def root_trace(answer):
     answer.on(x.T @ x, y.T @ y).gives(tol=1e-6)
     few = rng.normal(size=(2, 8))       # two images: six eigenvalues are 0
     wide = rng.normal(size=(20, 8))
+    assert np.isrealobj(answer(few.T @ few, wide.T @ wide)), (
+        "Of two images six eigenvalues are 0, and rounding makes some of"
+        " yours complex: so is your result. The matrix R b R is symmetric,"
+        " and np.linalg.eigvalsh finds real ones.")
     answer.on(wide.T @ wide, few.T @ few).gives(tol=1e-6)
     answer.on(few.T @ few, wide.T @ wide).gives(
         because="of two images six eigenvalues are 0, and eigh may find"

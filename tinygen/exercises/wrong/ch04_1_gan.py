@@ -500,6 +500,12 @@ def d_accuracy__says_real(real, fake):
     return (np.sum(real > 0) + np.sum(fake > 0)) / (len(real) + len(fake))
 
 
+def d_accuracy__zero_is_real(real, fake):
+    """A logit of exactly 0 was counted as 'real'. A real image must lie
+    above it to be right, and a fake is right there: the border is its."""
+    return (np.sum(real >= 0) + np.sum(fake < 0)) / (len(real) + len(fake))
+
+
 def d_accuracy__mean_of_means(real, fake):
     """This averages two shares, one per batch. When the batches differ in
     size, that is not the share of all images."""

@@ -26,9 +26,10 @@ def largest_stretch__squared(w, u, steps):
 
 
 def largest_stretch__library(w, u, steps):
-    """This is the largest singular value itself, whatever `steps` says;
-    np.linalg finds it at once. The steps that come near it are the exercise:
-    a layer takes one for each batch."""
+    """np.linalg finds the largest singular value at once, whatever `steps`
+    says. The steps that come near it are the exercise: a layer takes one for
+    each batch. For the length of a vector take the root of the sum of its
+    squares."""
     return np.linalg.norm(w, 2)
 
 

@@ -35,7 +35,8 @@ USUAL = {"gan": ["generator"], "vae": ["encoder", "decoder"],
 
 
 def onnx(model, path, part=None, *, half=False, shape=None, header=None):
-    """Write a model, as it is after training, in the format ONNX.
+    """Write a model, as it is after training, in the format ONNX (opset 17,
+    IR version 8: runtimes know them since 2022).
 
     model   a GAN, VAE or CycleGAN; or a network, and then the shape of its
             input without the batch, (28, 28, 3)
@@ -50,12 +51,15 @@ def onnx(model, path, part=None, *, half=False, shape=None, header=None):
 
     Images are floats N H W C in [-1, 1], in and out, N any number, the sides
     the model's; z is N noise or N latent. A model with classes has a second
-    input, label: N whole numbers, int64. A GAN's averaged weights are taken,
-    if it has any. The metadata say what the file holds. Returns the files'
-    paths.
+    input, label: N whole numbers, int64. A generator's averaged weights are
+    taken, if it has any. The metadata say what the file holds. Returns the
+    files' paths.
     ValueError: a layer that has no form in ONNX here, named by its path.
     """
     path, header = Path(path), header or {}
+    if path.suffix == ".safetensors" or not path.name:  # the one just read?
+        raise ValueError(f"{path} is no name for an ONNX file: let it end in "
+                         ".onnx")
     if shape is not None:
         files = {path: _file(model, "", "input", ["output"], shape, half=half,
                              facts={"model": type(model).__name__})}
@@ -107,6 +111,8 @@ def _part(model, part, half, header):
             model.name != "cyclegan"), half=half, squash=squash,
         facts={"model": model.name, "part": part,
                **({"step": steps} if steps else {}),
+               **({"weights": "averaged"} if part == "generator"
+                  and c.average else {}),
                "images": "N H W C in [-1, 1]",
                "classes": getattr(c, "classes", 0),
                "config": json.dumps(dataclasses.asdict(c))})

@@ -273,14 +273,19 @@ def from_torch_state_dict(net, tensors, channels=None):
     Names and layouts as to_torch_state_dict has them. ValueError, before
     anything is written: an entry is missing, unknown, or of another shape.
     """
-    given = {name: np.asarray(t) for name, t in tensors.items()
+    if not hasattr(tensors, "items"):
+        raise TypeError("from_torch_state_dict takes module.state_dict() or "
+                        f"{{name: array}}, not a {type(tensors).__name__}")
+    given = {name: _array(t) for name, t in tensors.items()
              if not name.endswith(THEIRS)}
+    first = next(iter(given), "nothing")
     mine, new = state(net), {}
     for one in layers(net, channels=channels):
         for leaf in leaves(*one):
             if leaf.theirs not in given:
-                raise ValueError(f"{leaf.theirs} is missing from the given "
-                                 "state; is it of another architecture?")
+                raise ValueError(
+                    f"{leaf.theirs} is missing from the given state, which "
+                    f"begins with {first}; is it of another architecture?")
             array = given.pop(leaf.theirs)
             if array.shape != leaf.shape:
                 raise ValueError(
@@ -291,6 +296,13 @@ def from_torch_state_dict(net, tensors, channels=None):
         raise ValueError(f"{name} is unknown to this {type(net).__name__}; "
                          "is the state of another architecture?")
     load_state(net, new)
+
+
+def _array(t):
+    """A torch.Tensor as an array, whatever its device and dtype (NumPy has
+    no bfloat16)."""
+    return np.asarray(t.detach().cpu().double() if hasattr(t, "detach")
+                      else t)
 
 
 def save_torch(net, path, channels=None):
@@ -311,5 +323,6 @@ def load_torch(net, path, channels=None):
     except Exception as error:  # of many kinds: for bfloat16 a KeyError
         raise ValueError(f"{path} is cut short or no safetensors file, "
                          f"or holds what NumPy does not ({error}): save "
-                         "it again, as float32") from None
+                         "it again, as float32, by safetensors.torch."
+                         "save_file") from None
     from_torch_state_dict(net, given, channels)
