@@ -3,6 +3,7 @@
 import importlib
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A script's background job ignores Ctrl-C, and hands that on: tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

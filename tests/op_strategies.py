@@ -569,8 +569,8 @@ NAMES = [*STRATEGIES, *FUNCTIONS]
 
 # -------------------------------------------------------------- comparison
 
-# max |a - b| relative to the largest |b|, or to 1. Winograd's float32 sums
-# round more.
+# Of _off(). Winograd's float32 sums round more. Where both round more still,
+# four times what PyTorch is off in the same type is allowed.
 TOLERANCE = {"float64": 1e-9, "float32": 5e-5}
 
 
@@ -605,20 +605,19 @@ def ours(f, arrays, g, vs, options):
     return [t.data for t in (y, *first, *second)]
 
 
-def theirs(torch, f, arrays, g, vs, options):
-    """The same in PyTorch, in float64."""
+def theirs(torch, f, arrays, g, vs, options, dtype="float64"):
+    """The same in PyTorch."""
     def by(y, xs, g=None, **k):
         if not y.requires_grad:
             return [torch.zeros_like(x) for x in xs]
         return torch.autograd.grad(y, xs, g, allow_unused=True,
                                    materialize_grads=True, **k)
 
-    xs = [torch.tensor(a.astype(np.float64), requires_grad=True)
-          for a in arrays]
+    xs = [torch.tensor(a.astype(dtype), requires_grad=True) for a in arrays]
     y = f(torch, *xs, **options)
-    g = torch.tensor(g(y.shape), requires_grad=True)
+    g = torch.tensor(g(y.shape).astype(dtype), requires_grad=True)
     first = by(y, xs, g, create_graph=True)
-    total = sum((a * torch.tensor(v)).sum()
+    total = sum((a * torch.tensor(v.astype(dtype))).sum()
                 for a, v in zip(first, vs, strict=True))
     return [t.numpy(force=True) for t in (y, *first, *by(total, [*xs, g]))]
 
@@ -635,18 +634,23 @@ def compare(torch, name, draw):
           for a in arrays]
     for dtype, tol in TOLERANCE.items():
         before = [a.copy() for a in laid[dtype]]
-        want = theirs(torch, reference, before, g, vs, options)
+        case = torch, reference, before, g, vs, options
+        want = theirs(*case)
         for kind in ("numba", "plain"):
             with path(kind):
                 got = ours(f, laid[dtype], g, vs, options)
             for k, (a, b) in enumerate(zip(got, want, strict=True)):
-                _near(a, b, tol, f"{name} {dtype} {kind}, result {k}")
+                if not (off := _off(a, b)) <= tol:
+                    # Great numbers may have cancelled: as well as PyTorch
+                    own = _off(theirs(*case, dtype)[k], b)
+                    assert off <= 4 * own, (
+                        f"{name} {dtype} {kind}, result {k}: off by "
+                        f"{off:.3g}, PyTorch by {own:.3g}")
         for a, b in zip(laid[dtype], before, strict=True):
             np.testing.assert_array_equal(a, b)     # inputs are not written to
 
 
-def _near(a, b, tol, what):
-    assert a.shape == b.shape, f"{what}: shapes {a.shape}, {b.shape}"
-    worst = np.abs(a - b).max(initial=0)
-    most = max(1, np.abs(b).max(initial=0))
-    assert worst <= tol * most, f"{what}: off by {worst:.3g} of {most:.3g}"
+def _off(a, b):
+    """max |a - b|, relative to the largest |b| or to 1."""
+    assert a.shape == b.shape, f"shapes {a.shape}, {b.shape}"
+    return np.abs(a - b).max(initial=0) / max(1, np.abs(b).max(initial=0))

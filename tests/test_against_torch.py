@@ -39,6 +39,25 @@ def test_layouts_are_what_they_say(layout):
         assert not (b.flags.c_contiguous and b.flags.behaved)
 
 
+def test_where_numbers_cancel_pytorchs_own_error_is_the_bound(
+        require, monkeypatch):
+    """The third derivative of a norm of constants, in float32: numbers near
+    1 / eps^1.5 leave less than 100, and both are off by over 0.5 %."""
+    g = np.array([[1.7, 1.7001, 1.7], [1.3, 1.3, 1.3002]])
+    draws = iter([20, "contiguous", "contiguous"])
+    monkeypatch.setitem(STRATEGIES, "normalize_grad", lambda draw: (
+        [g, np.full((2, 3), 0.7)], {"axes": (1,), "eps": 1e-3}))
+    compare(require("torch"), "normalize_grad", lambda _: next(draws))
+
+
+def test_a_wrong_number_is_found(require, monkeypatch):
+    monkeypatch.setitem(FUNCTIONS, "wrong", (
+        lambda x: x * 1.0001, lambda t, x: x, lambda draw: ([np.ones(2)], {})))
+    draws = iter([0, "contiguous"])
+    with pytest.raises(AssertionError, match="result 0: off by 0.0001, Py"):
+        compare(require("torch"), "wrong", lambda _: next(draws))
+
+
 @pytest.mark.parametrize("name", NAMES)
 @settings(FIXED, max_examples=4)
 @given(data=st.data())

@@ -1,5 +1,8 @@
 """`require`: what is absent is skipped, unless it should be there."""
 
+import runpy
+import signal
+
 import pytest
 
 
@@ -23,3 +26,12 @@ def test_what_should_be_there_fails(require, monkeypatch, name):
     monkeypatch.setenv("TINYGEN_REQUIRE", f"json,{name}")
     with pytest.raises(pytest.fail.Exception, match="TINYGEN_REQUIRE"):
         require(name)
+
+
+def test_a_job_in_the_background_heeds_ctrl_c(root):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        runpy.run_path(str(root / "tests/conftest.py"))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -46,6 +46,12 @@ def wrong(look, *words):
         assert str(word) in str(caught.value)
 
 
+@pytest.fixture
+def book(monkeypatch):
+    """This Python is the book's, though .venv may be another."""
+    monkeypatch.setattr(doctor, "environment", lambda: None)
+
+
 def process(folder, *options, **env):
     """(exit code, stdout, stderr) of the doctor, called as readers do."""
     done = subprocess.run(
@@ -166,7 +172,7 @@ def test_the_books_environment_is_named(monkeypatch, tmp_path):
           "-m pip install --upgrade no-such-package")
 
 
-def test_a_package_that_cannot_be_imported(monkeypatch):
+def test_a_package_that_cannot_be_imported(monkeypatch, book):
     monkeypatch.setitem(sys.modules, "scipy", None)
     wrong(lambda: doctor.package("scipy"), "cannot be imported",
           "--force-reinstall scipy")
@@ -190,7 +196,7 @@ def test_a_package_cut_short(monkeypatch, tmp_path):
     wrong(doctor.tinygen, "lacks report.html", "install tinygen again")
 
 
-def test_kernels_that_do_not_compile_or_compute(monkeypatch):
+def test_kernels_that_do_not_compile_or_compute(monkeypatch, book):
     from tinygen.engine import kernels
 
     def fails(*_):
@@ -220,7 +226,8 @@ def test_nowhere_to_keep_kernels(monkeypatch, tmp_path):
         wrong(doctor.kept_in, "each start compiles", "NUMBA_CACHE_DIR")
 
 
-def test_notebooks_need_a_clone_and_their_packages(monkeypatch, tmp_path):
+def test_notebooks_need_a_clone_and_their_packages(
+        monkeypatch, tmp_path, book):
     monkeypatch.setattr(doctor, "READERS", ("pytest", "no-such-package"))
     wrong(doctor.notebooks, "no-such-package not installed",
           "requirements.txt")

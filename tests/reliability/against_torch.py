@@ -1,11 +1,14 @@
 """Every op and loss against PyTorch on random cases, anew each time.
 
-    python tests/reliability/against_torch.py [cases of each, 200] [seed]
+    python tests/reliability/against_torch.py [--cases 200] [--seed N]
+                                              [NAME ...]
 
-prints a line for each, how many cases it stood, and the sum. What it found
-last is in tests/README.md; the fixed cases are tests/test_against_torch.py.
+prints a line for each function, or each that is named: how many cases it
+stood, and the sum. What it found last is in tests/README.md; the fixed cases
+are tests/test_against_torch.py.
 """
 
+import argparse
 import random
 import sys
 import time
@@ -39,18 +42,29 @@ def run(name, cases, start):
     return count[0], None
 
 
-def main(cases=200, start=None):
-    start = random.SystemRandom().randrange(2**32) if start is None else start
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--seed", type=int,
+                        default=random.SystemRandom().randrange(2**32))
+    args = parser.parse_args()
+    if unknown := set(args.names) - set(NAMES):
+        parser.error(f"no such function: {', '.join(sorted(unknown))}; "
+                     f"there are {', '.join(NAMES)}")
+    print(f"seed {args.seed}", flush=True)
     began, total, failed = time.monotonic(), 0, 0
-    for name in NAMES:
-        count, error = run(name, cases, start)
+    for name in args.names or NAMES:
+        start = time.monotonic()
+        count, error = run(name, args.cases, args.seed)
         total += count
         failed += error is not None
-        print(f"{name:30} {count:6} {error or ''}", flush=True)
-    print(f"{total} cases, seed {start}, {failed} of {len(NAMES)} functions "
+        print(f"{name:30} {count:6} {time.monotonic() - start:6.0f} s "
+              f"{error or ''}", flush=True)
+    print(f"{total} cases, {failed} of {len(args.names or NAMES)} functions "
           f"failed, {time.monotonic() - began:.0f} s")
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])) > 0)
+    sys.exit(main() > 0)

@@ -96,10 +96,11 @@ def installed(python, source, folder, lowest):
     must(python, "-m", "venv", folder / "venv", cwd=folder)
     ours = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     ours = ours / "python"
-    what = ["-e", source] if source.is_dir() else [source]
+    # A clone takes all that its notebooks need, as `make venv` does
+    what = ["-r", "requirements.txt"] if source.is_dir() else [source]
     versions = ["-c", ROOT / "tests/lowest.txt"] if lowest else []
     must(ours, "-m", "pip", "install", "--quiet", *versions, *what,
-         "pytest>=8", cwd=folder)
+         "pytest>=8", cwd=source if source.is_dir() else folder)
     return ours
 
 
