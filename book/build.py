@@ -25,6 +25,8 @@ JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 LEFT_OUT = (".buildinfo", ".doctrees", "_sources", "objects.inv",
             "_static/locales", "_static/**/*.map",
             "_static/*-macros.html")
+# In the text, not in a tag: a screen reader has another voice for it
+CHINESE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef]+(?![^<>]*>)")
 
 
 def render(folder, strict, builder="html"):
@@ -59,9 +61,10 @@ def install(pages, target):
     """Put the pages in place of the former ones."""
     for path in [p for name in LEFT_OUT for p in pages.glob(name)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in pages.rglob("*.html"):      # docutils' role is deprecated
+    for path in pages.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace('role="doc-biblioentry"',
+        text = CHINESE.sub(r'<span lang="zh">\g<0></span>', text)
+        path.write_text(text.replace('role="doc-biblioentry"',  # deprecated
                                      'role="listitem"'),
                         encoding="utf-8", newline="\n")
     (pages / ".nojekyll").touch()       # GitHub: serve _static as it is

@@ -3,11 +3,12 @@
     python book/chinese.py PACKAGE
 
 Few machines outside of China have them all. PACKAGE is the unpacked npm
-package @fontsource/noto-sans-sc; of its 7,946 characters the few hundred
-that stand in the book are kept, with their licence beside them.
+package @fontsource/noto-sans-sc (`npm pack` fetches it); of its 7,946
+characters the few hundred that stand in the book are kept, with their licence
+beside them.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
@@ -47,4 +48,8 @@ def make(package):
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("package", type=Path)
+    make(parser.parse_args().package)

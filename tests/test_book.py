@@ -256,6 +256,12 @@ def test_the_chinese_that_is_quoted_has_its_letters_here():
     assert "SIL OPEN FONT LICENSE" in terms
 
 
+@pages
+def test_chinese_is_said_to_be_chinese(path):
+    for text in soup(path).find_all(string=re.compile("[\u2e80-\u9fff]")):
+        assert text.find_parent(lang="zh"), text
+
+
 # ---- made again ---------------------------------------------------------
 
 @pytest.mark.long
