@@ -130,6 +130,8 @@ def main():
     parser.add_argument("--work", type=Path)
     given = parser.parse_args()
     wrong = 0
+    if given.work:
+        given.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.work) as folder:
         folder = Path(folder)
         sources = {} if given.source == ["clone"] else built(folder)
