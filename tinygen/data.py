@@ -3,6 +3,7 @@
 Loaders return uint8 [n, H, W, C]; models see float32 in [-1, 1].
 """
 
+import io
 import math
 import warnings
 from pathlib import Path
@@ -347,3 +348,10 @@ def grid_picture(images, columns=None, scale=2):
     grid = grid.reshape(rows * (height + 1), -1, channels)[:-1, :-1]
     grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
     return Image.fromarray(grid.squeeze(2) if channels == 1 else grid)
+
+
+def grid_png(images, columns=None, scale=2):
+    """The same as the bytes of a PNG file."""
+    file = io.BytesIO()
+    grid_picture(images, columns, scale).save(file, "png")
+    return file.getvalue()

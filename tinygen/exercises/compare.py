@@ -82,14 +82,15 @@ def _difference(got, expected, tol, dtype):
         return f"The shape must be {wanted.shape}; yours is {a.shape}."
     if dtype and a.dtype != wanted.dtype:
         return f"The dtype must be {wanted.dtype}; yours is {a.dtype}."
-    return _different_values(a, wanted, tol) + _rounded(a, wanted, tol)
+    said = _different_values(a, wanted, tol)
+    return said and said + _rounded(a, wanted)
 
 
-def _rounded(a, b, tol):
+def _rounded(a, b):
     """A sentence for numbers that were right before they were rounded."""
     if a.dtype.kind + b.dtype.kind != "ff" or a.dtype.itemsize >= (
-            b.dtype.itemsize) or not _different_values(a, b, tol) or (
-            _different_values(a, b, 8 * float(finfo(a.dtype).eps))):
+            b.dtype.itemsize) or _different_values(
+            a, b, 8 * float(finfo(a.dtype).eps)):
         return ""
     return f" Yours are {a.dtype}, which rounds: compute in {b.dtype}."
 

@@ -54,8 +54,8 @@ class Guard:
                      if m.startswith("tinygen.exercises")]:
             del sys.modules[name]  # so that an import is a visible event
         vars(sys.modules["tinygen"]).pop("exercises", None)
-        self._before = [(name, owner, list(vars(owner)),
-                         list(vars(owner).values())) for name, owner in owners]
+        self._before = [(name, owner, dict(vars(owner)))
+                        for name, owner in owners]
         sys.dont_write_bytecode = True  # an import writes nothing
         sys.addaudithook(self._audit)
 
@@ -114,11 +114,11 @@ class Guard:
         if threads:
             raise Refused("threading", "The answer leaves a thread running."
                           f" {PLAIN}")
-        for full, owner, names, values in self._before:
+        for full, owner, before in self._before:
             now = vars(owner)
-            if [*now] == names and all(map(is_, now.values(), values)):
+            if [*now] == [*before] and all(
+                    map(is_, now.values(), before.values())):
                 continue  # nearly all, and no == of theirs is called
-            before = dict(zip(names, values))
             added = () if isinstance(owner, type(sys)) else now
             for name in {**before, **now} if len(added) > len(
                     before) else before:

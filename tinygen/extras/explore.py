@@ -9,7 +9,6 @@ figures run in the page (book/_vendor/explore).
 """
 
 import importlib.util
-import io
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ import time
 import numpy as np
 
 from tinygen import show
-from tinygen.data import grid_picture, to_uint8
+from tinygen.data import grid_picture, grid_png, to_uint8
 from tinygen.engine.autograd import Tensor, no_grad
 from tinygen.progress import Progress
 from tinygen.sprites import sprites
@@ -56,7 +55,7 @@ class Explorer:
             began = time.perf_counter()
             images = self.draw(*(control.value for control in made))
             seconds = time.perf_counter() - began
-            image.value = png(images, self.columns)
+            image.value = grid_png(images, self.columns, ZOOM)
             told.value = (f"{1000 * seconds:.1f} ms a picture, up to "
                           f"{1 / seconds:.0f} frames a second")
 
@@ -79,13 +78,6 @@ def widgets():
     """Whether the explorers are live."""
     return (os.environ.get("TINYGEN_WIDGETS") != "0" and Progress(0).notebook
             and importlib.util.find_spec("ipywidgets") is not None)
-
-
-def png(images, columns):
-    """save_grid's picture of images, as a PNG's bytes."""
-    file = io.BytesIO()
-    grid_picture(images, columns, ZOOM).save(file, "png")
-    return file.getvalue()
 
 
 def need(model, name, fits, what):

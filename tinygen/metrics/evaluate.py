@@ -6,7 +6,6 @@ evaluate() measures, Evaluation.text() is the table for a terminal and
 
 import base64
 import html
-import io
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,17 +185,10 @@ def pictures(fake, real, near):
     return [
         ("Samples", "The first 64 images, not chosen.",
          "A grid of 64 images by the model, 16 in a row.",
-         png(fake[:64], 16)),
+         data.grid_png(fake[:64], 16)),
         ("Copies?", f"Of {len(gap)} images the 24 that are nearest to a "
          "training image (by the blurred pixels, for their contrast), each "
          "to the left of that one. A pair alike in every detail is a copy.",
          "Pairs of images, 4 pairs in a row: left the model's, right the "
          "training image nearest to it; the most alike come first.",
-         png(pairs, 8))]
-
-
-def png(images, columns):
-    """The bytes of a picture of images, side by side."""
-    file = io.BytesIO()
-    data.grid_picture(images, columns).save(file, "png")
-    return file.getvalue()
+         data.grid_png(pairs, 8))]

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from tinygen.data import as_float, in_range, to_float
+from tinygen.data import as_float, in_range
 
 
 def _as_float(images, who):
-    return to_float(images) if images.dtype == np.uint8 else in_range(
-        images, who)
+    return in_range(as_float(images), who)
 
 
 def blur(images):
